@@ -1,0 +1,1 @@
+"""Forms and panels: the only room that knows napari and Qt."""

@@ -1,0 +1,1 @@
+"""Settings, events, errors and grids: what every other room shares, without jax and Qt."""

@@ -1,0 +1,94 @@
+"""The errors a user may see: one sentence each, never a traceback.
+
+None of them derives from `RuntimeError`: superqt's workers treat that class as
+an abort and would lose the message.
+"""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+
+class NstmError(Exception):
+    """Base of every error that is meant for the user; its text is one line."""
+
+
+class InputError(NstmError, ValueError):
+    """Something the user gave cannot be used.
+
+    Parameters
+    ----------
+    field
+        Dotted name of the field, as it stands in the job file (`acquisition.na_objective`).
+    got
+        What was given, in words.
+    takes
+        What the field takes, in words.
+    """
+
+    def __init__(self, field: str, got: str, takes: str) -> None:
+        self.field, self.got, self.takes = field, got, takes
+        super().__init__(f"{field}: got {got}; takes {takes}")
+
+
+class ChildError(NstmError):
+    """The child process that runs a fit ended, or failed, without a result."""
+
+
+class StoreError(NstmError):
+    """A result store cannot be read or written."""
+
+
+_TAKES = {
+    "missing": "a value (it is required)",
+    "extra_forbidden": "no such key",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "string_type": "text",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping of keys to values",
+    "model_type": "a mapping of keys to values",
+    "model_attributes_type": "a mapping of keys to values",
+}
+
+
+def _shorten(value: object, limit: int = 60) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def input_error_from(error: ValidationError, prefix: str = "") -> InputError:
+    """Turn the first problem pydantic found into one `InputError`.
+
+    Parameters
+    ----------
+    error
+        What pydantic raised.
+    prefix
+        Dotted path of the validated model inside the job (`acquisition`).
+    """
+    first = error.errors(include_url=False)[0]
+    parts = [prefix] if prefix else []
+    parts += [str(part) for part in first["loc"]]
+    field = ".".join(parts) or "job"
+    kind, context = first["type"], first.get("ctx", {})
+    if kind == "value_error":
+        inner = context.get("error")
+        if isinstance(inner, InputError):
+            own = field if parts and parts[-1] == inner.field else ".".join([*parts, inner.field])
+            return InputError(own, inner.got, inner.takes)
+    if kind == "extra_forbidden":
+        return InputError(field, "an unknown key", "only the keys in the documentation")
+    if kind == "missing":
+        return InputError(field, "nothing", _TAKES[kind])
+    takes = _TAKES.get(kind)
+    if takes is None:
+        takes = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return InputError(field, _shorten(first["input"]), takes)

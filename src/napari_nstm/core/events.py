@@ -1,0 +1,157 @@
+"""What a run says while it goes on: one stream for form, command line and cluster.
+
+Every event carries the run's id, so that results of a superseded run can be
+told apart. The last event of a run is `Finished` or `Failed`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Status = Literal["finished", "stopped", "diverged"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Base of all events.
+
+    Parameters
+    ----------
+    run_id
+        Id of the run that sends it.
+    """
+
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Notice(Event):
+    """A sentence the user should read (a warning, or what was done to the data)."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Prepared(Event):
+    """What will happen, known before the first step.
+
+    Parameters
+    ----------
+    summary
+        Frames, size and duration in words.
+    device
+        The device, in words.
+    memory_bytes, memory_free_bytes
+        Estimated need, and what is free on that device.
+    expected_s
+        Estimated time of the fit in seconds; None where it cannot be known.
+    n_steps
+        Steps of the fit.
+    """
+
+    summary: str
+    device: str
+    memory_bytes: int
+    memory_free_bytes: int | None
+    expected_s: float | None
+    n_steps: int
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """How far a fit is.
+
+    Parameters
+    ----------
+    step, n_steps
+        Steps done, and in all.
+    level
+        Level of the pyramid at work (0 is the full resolution).
+    granularity
+        The coarse-to-fine parameter alpha in [0, 1].
+    loss
+        Mean squared error in units of the normalised measurement, with penalties.
+    elapsed_s, remaining_s
+        Seconds since the fit began, and the estimate of those to come.
+    """
+
+    step: int
+    n_steps: int
+    level: int
+    granularity: float
+    loss: float
+    elapsed_s: float
+    remaining_s: float | None
+
+
+@dataclass(frozen=True)
+class Preview(Event):
+    """The picture as it is now.
+
+    Parameters
+    ----------
+    step, level
+        Where the fit is.
+    time_ms
+        The moment that is shown.
+    scene
+        (c, [z,] y, x) in physical units, on the field of view sampled at `level`.
+    motion_um
+        (component, [z,] y, x) displacement u in um from the reference time, coarsely sampled over the field.
+    spacing_px
+        Spacing of the samples of `scene` in raw pixels, ([z,] y, x).
+    """
+
+    step: int
+    level: int
+    time_ms: float
+    scene: NDArray[np.float32]
+    motion_um: NDArray[np.float32]
+    spacing_px: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Checkpointed(Event):
+    """State was written to the store: work up to this step survives a crash."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class Finished(Event):
+    """The end of a run that left a result.
+
+    Parameters
+    ----------
+    status
+        `finished`, `stopped` (by the user, what was reached is kept) or `diverged` (the last good state is kept).
+    path
+        Path of the store, or None if nothing was written.
+    message
+        One sentence: what was done, or why it ended early.
+    """
+
+    status: Status
+    path: str | None
+    message: str
+    result: object | None = None
+
+
+@dataclass(frozen=True)
+class Failed(Event):
+    """The end of a run without a result.
+
+    Parameters
+    ----------
+    field
+        The field at fault, or None.
+    message
+        One sentence.
+    """
+
+    field: str | None
+    message: str

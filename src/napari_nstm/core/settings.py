@@ -1,0 +1,161 @@
+"""Settings: of the fit, of the output, and the job that holds them all.
+
+One pydantic model is one YAML file is one form. A modality's own settings
+derive from `AcquisitionSettings` and stand in the job under `acquisition`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from napari_nstm.core.errors import InputError
+
+Preset = Literal["fast", "paper"]
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown keys are errors, values are finite and cannot be changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class AcquisitionSettings(Settings):
+    """What every modality needs to know about the raw frames."""
+
+    pixel_size_um: float = Field(gt=0, le=1000, description="Size of a raw pixel on the sample, in um.")
+    timestamps_ms: tuple[float, ...] | None = Field(
+        default=None,
+        description="Mid-exposure time of each frame, in ms, ascending. Without it frames count as 1 ms apart.",
+    )
+
+    @field_validator("timestamps_ms")
+    @classmethod
+    def _ascending(cls, times: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if times is not None:
+            for before, after in zip(times, times[1:], strict=False):
+                if after <= before:
+                    raise InputError(
+                        "timestamps_ms", f"{after:g} ms after {before:g} ms", "times in ascending order, in ms"
+                    )
+        return times
+
+
+class EncodingSettings(Settings):
+    """A multiresolution encoding: grids of features, from coarse to fine."""
+
+    n_levels: int = Field(ge=1, le=32, description="Number of levels.")
+    n_features: int = Field(ge=1, le=16, description="Features a level holds at each grid point.")
+    base_cells: tuple[float, ...] = Field(description="Cells of the coarsest level along each axis.")
+    fine_cells: tuple[float, ...] = Field(description="Cells of the finest level along each axis.")
+    hash_entries_log2: int | None = Field(
+        default=None, ge=4, le=24, description="Size of each level's hash table (log2); none: dense grids."
+    )
+    init_scale: float = Field(default=1e-4, ge=0, description="Initial features are uniform in [0, this).")
+
+
+class NetworkSettings(Settings):
+    """The readout that turns features into values."""
+
+    kind: Literal["sum", "mlp"] = Field(description="Plain sum over the levels, or a multilayer perceptron.")
+    width: int = Field(default=128, ge=1, le=4096, description="Units of a hidden layer.")
+    depth: int = Field(default=2, ge=0, le=8, description="Number of hidden layers.")
+    activation: Literal["gelu", "elu", "relu"] = Field(default="gelu", description="Activation of hidden layers.")
+    output: Literal["linear", "elu"] = Field(default="linear", description="Activation of the output.")
+
+
+class FitSettings(Settings):
+    """How a fit is done; a preset gives every value, a job may change any of them."""
+
+    epochs: int = Field(ge=1, le=1_000_000, description="Passes over all frames.")
+    images_per_step: int | None = Field(default=None, ge=1, description="Frames in a step; none: the modality's own.")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="Seed of the random numbers.")
+    rendering: Literal["canvas", "exact"] = Field(
+        default="canvas",
+        description="canvas: evaluate the scene once a step and resample it; exact: at every pixel of every frame.",
+    )
+    resampling: Literal["linear", "cubic"] = Field(
+        default="cubic", description="How the canvas is resampled at displaced positions."
+    )
+    pyramid: tuple[tuple[int, float], ...] = Field(
+        default=((0, 1.0),), description="(level, share of the epochs) in the order they run; level 0 is full size."
+    )
+    coarse_to_fine: float = Field(
+        default=0.8, ge=0, le=1, description="Share of the epochs in which granularity grows; 0 switches it off."
+    )
+    static: bool = Field(default=False, description="No motion: it is never updated and all times are zero.")
+    scene_learning_rate: float = Field(gt=0, description="Initial learning rate of the scene (Adam).")
+    motion_learning_rate: float = Field(gt=0, description="Initial learning rate of the motion (Adam).")
+    learning_rate_end: float = Field(default=0.1, gt=0, le=1, description="Last learning rate over the first.")
+    scene_encoding: EncodingSettings
+    scene_network: NetworkSettings
+    motion_encoding: EncodingSettings = Field(description="Axes are (t, [z,] y, x).")
+    motion_network: NetworkSettings
+    motion_unit: Literal["pixel", "field"] = Field(
+        default="pixel", description="Unit of the motion network's output: raw pixels, or the size of the field."
+    )
+
+    @model_validator(mode="after")
+    def _pyramid_adds_up(self) -> FitSettings:
+        if abs(sum(share for _, share in self.pyramid) - 1) > 1e-6:
+            raise InputError("pyramid", repr(self.pyramid), "shares that add up to 1")
+        if self.pyramid[-1][0] != 0:
+            raise InputError("pyramid", repr(self.pyramid), "level 0 (full size) as its last")
+        return self
+
+
+class FitRequest(Settings):
+    """The `fit` part of a job: a preset, and what is to be different from it."""
+
+    preset: Preset = Field(default="fast", description="fast: pictures in seconds; paper: as published.")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="Seed of the random numbers.")
+    epochs: int | None = Field(default=None, ge=1, le=1_000_000, description="Passes over all frames.")
+    static: bool = Field(default=False, description="No motion: the sample is taken to stand still.")
+    coarse_to_fine: bool = Field(default=True, description="Let detail in gradually (off: the paper's ablation).")
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|gpu(:\d+)?)$", description="auto, cpu, gpu or gpu:1.")
+    advanced: dict[str, Any] = Field(
+        default_factory=dict, description="Any further value of the preset, by its name (see the documentation)."
+    )
+
+
+class OutputSettings(Settings):
+    """The `output` part of a job."""
+
+    path: str = Field(default="result.zarr", min_length=1, description="Where the result store is written.")
+    times: int | tuple[float, ...] | None = Field(
+        default=None,
+        description="Moments to reconstruct: a number (evenly spaced) or a list in ms; none: the frames' own times.",
+    )
+    checkpoint_every_s: float = Field(default=5.0, gt=0, description="Seconds between checkpoints.")
+    preview_every_s: float = Field(default=0.3, gt=0, description="Least seconds between two previews.")
+
+
+class Job(Settings):
+    """One reconstruction, whole: raw data, how they were taken, how to fit them, where to put the result."""
+
+    nstm: Literal[1] = Field(default=1, description="Version of the job format.")
+    modality: str = Field(description="dpc, or any registered modality.")
+    raw: str = Field(min_length=1, description="Raw frames; relative to the job file.")
+    axes: str | None = Field(
+        default=None, pattern=r"^[tczyx]+$", description="Axes of the raw array, where the file does not say."
+    )
+    acquisition: dict[str, Any] = Field(description="The modality's settings.")
+    fit: FitRequest = Field(default_factory=FitRequest)
+    output: OutputSettings = Field(default_factory=OutputSettings)
+
+
+def resolve_fit(defaults: FitSettings, request: FitRequest) -> FitSettings:
+    """Apply a job's `fit` part to the settings a preset gives.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If `advanced` names an unknown setting or an inadmissible value.
+    """
+    changes: dict[str, Any] = {"seed": request.seed, "static": request.static, **request.advanced}
+    if request.epochs is not None:
+        changes["epochs"] = request.epochs
+    if not request.coarse_to_fine:
+        changes["coarse_to_fine"] = 0.0
+    return FitSettings.model_validate({**defaults.model_dump(), **changes})

@@ -1,0 +1,1 @@
+"""The physics: what a modality is, and one folder per modality."""

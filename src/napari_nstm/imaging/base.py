@@ -1,0 +1,152 @@
+"""What a modality is: the contract between physics, fit and everything that is shown.
+
+Others implement it too: an object that satisfies `Modality`, registered under the
+entry point group `napari_nstm.modalities`, gets a form, a command and a store for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_nstm.core.data import RawData
+from napari_nstm.core.grids import Grid
+from napari_nstm.core.settings import AcquisitionSettings, FitSettings, Preset
+
+if TYPE_CHECKING:
+    import jax
+
+Motion = Literal["none", "translation", "rotation", "shear", "swirl", "vibration"]
+
+
+class Problem(Protocol):
+    """A reconstruction in normalised units: all that a fit knows of a modality.
+
+    It is a pytree (`jax.tree_util.register_dataclass`): arrays are leaves, so that data of the
+    same shape share one compiled program; `grid` and other static facts are metadata.
+    """
+
+    @property
+    def grid(self) -> Grid:
+        """The field at this problem's pyramid level."""
+
+    @property
+    def frame_times(self) -> jax.Array:
+        """Times of all frames, (frame,), in [-1, 1]."""
+
+    @property
+    def n_batches(self) -> int:
+        """Steps in an epoch."""
+
+    def batch(self, key: jax.Array, index: jax.Array) -> tuple[jax.Array, Any]:
+        """Return (times, data) of step `index` of the epoch that `key` shuffles; can be traced."""
+
+    def forward(self, scene: jax.Array, data: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Render measurements.
+
+        Parameters
+        ----------
+        scene
+            (time, c, *padded_shape): the scene at the batch's times.
+        data
+            What `batch` gave.
+
+        Returns
+        -------
+        prediction, target, weight
+            Broadcastable arrays of one shape; weights are 0 where a pixel must not count.
+        """
+
+    def penalty(self, scene: jax.Array) -> jax.Array:
+        """Regularisation of `scene` (time, c, *padded_shape): a scalar, in the loss's units."""
+
+    def present(self, scene: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Turn (c, *shape), normalised, into physical units (numpy; any shape that covers the field)."""
+
+
+@dataclass(frozen=True)
+class SimulationRequest:
+    """What to simulate.
+
+    Parameters
+    ----------
+    motion
+        Kind of motion.
+    displacement_px
+        99th percentile of |u| over the field and the acquisition, raw pixels.
+    size
+        Raw pixels along y and x.
+    noise
+        Gaussian sigma as a fraction of the background (DPC) or of the largest clean value.
+    seed
+        Seed of noise and of random targets.
+    options
+        Further choices of the modality (`target`, `forward`), as text.
+    """
+
+    motion: Motion = "swirl"
+    displacement_px: float = 6.0
+    size: int = 256
+    noise: float = 0.005
+    seed: int = 0
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Simulated raw frames with their truth.
+
+    Parameters
+    ----------
+    raw
+        (frame, [z,] y, x) detector counts.
+    truth
+        (frame, c, [z,] y, x) in physical units, on the grid of a result's reconstruction.
+    motion_px
+        u from the first frame, (frame, component, [z,] y, x), pixels of `truth`.
+    settings
+        Settings that describe the acquisition.
+    """
+
+    raw: NDArray[np.generic]
+    truth: NDArray[np.float32]
+    motion_px: NDArray[np.float32]
+    settings: AcquisitionSettings
+
+
+class Modality(Protocol):
+    """One kind of computational microscope."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    Settings: ClassVar[type[AcquisitionSettings]]
+    raw_axes: ClassVar[str]
+    simulation_options: ClassVar[Mapping[str, tuple[str, ...]]]
+
+    def defaults(self, preset: Preset, raw: RawData, settings: Any) -> FitSettings:
+        """Return the fit settings of a preset for these data."""
+
+    def array_paths(self, settings: Any) -> dict[str, str]:
+        """Files that the settings name, by the dotted name of the setting; they become `RawData.extras`."""
+
+    def check(self, raw: RawData, settings: Any) -> list[str]:
+        """Raise `InputError` where raw and settings do not fit; return warnings, a sentence each."""
+
+    def estimate(self, raw: RawData, settings: Any) -> Any:
+        """Return settings with what can be measured from the frames themselves filled in."""
+
+    def prepare(self, raw: RawData, settings: Any, level: int) -> Problem:
+        """Normalise and pad the frames, at a level of the pyramid."""
+
+    def frame_times_ms(self, raw: RawData, settings: Any) -> tuple[float, ...]:
+        """Mid-exposure times of the frames in ms."""
+
+    def conventional(self, raw: RawData, settings: Any) -> NDArray[np.float32]:
+        """Reconstruct as if nothing moved: (c, [z,] y, x) in physical units, numpy only."""
+
+    def simulate(self, request: SimulationRequest) -> Simulation:
+        """Simulate raw frames of a moving sample."""

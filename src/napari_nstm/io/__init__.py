@@ -1,0 +1,1 @@
+"""Files: raw readers, the result store, exports and movies."""

@@ -1,0 +1,1 @@
+"""Encodings, networks and the space-time model made of them."""

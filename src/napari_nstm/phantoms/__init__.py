@@ -1,0 +1,1 @@
+"""Targets and known motions, for samples and tests."""
