@@ -6,6 +6,7 @@ derive from `AcquisitionSettings` and stand in the job under `acquisition`.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -34,7 +35,7 @@ class AcquisitionSettings(Settings):
     @classmethod
     def _ascending(cls, times: tuple[float, ...] | None) -> tuple[float, ...] | None:
         if times is not None:
-            for before, after in zip(times, times[1:], strict=False):
+            for before, after in itertools.pairwise(times):
                 if after <= before:
                     raise InputError(
                         "timestamps_ms", f"{after:g} ms after {before:g} ms", "times in ascending order, in ms"
@@ -75,8 +76,11 @@ class FitSettings(Settings):
         default="canvas",
         description="canvas: evaluate the scene once a step and resample it; exact: at every pixel of every frame.",
     )
-    resampling: Literal["linear", "cubic"] = Field(
-        default="cubic", description="How the canvas is resampled at displaced positions."
+    canvas_samples_per_pixel: int = Field(
+        default=2,
+        ge=1,
+        le=4,
+        description="Samples of the canvas per pixel and axis: more keep fine detail at sub-pixel displacements.",
     )
     pyramid: tuple[tuple[int, float], ...] = Field(
         default=((0, 1.0),), description="(level, share of the epochs) in the order they run; level 0 is full size."

@@ -69,7 +69,7 @@ class MotionLattice:
         before = min(int(position), max(last - 1, 0))
         weight = position - before
         if weight == 0:
-            return self.values_px[before]
+            return np.asarray(self.values_px[before], np.float32)
         mixed = (1 - weight) * self.values_px[before] + weight * self.values_px[before + 1]
         return np.asarray(mixed, np.float32)
 

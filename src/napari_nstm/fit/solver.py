@@ -1,0 +1,200 @@
+"""The solver: init, advance, and what can be read from a state.
+
+It knows a modality only as a `Problem` at each level of the pyramid.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from functools import cached_property, partial
+from typing import TypeVar, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_nstm.core.grids import Grid
+from napari_nstm.core.settings import FitSettings
+from napari_nstm.core.warp import Canvas, MotionLattice
+from napari_nstm.fit.schedule import Schedule, build_rates, build_schedule
+from napari_nstm.fit.state import FitReport, FitState, flatten_state, unflatten_state
+from napari_nstm.fit.step import MAX_STEPS_PER_CALL, init_state, predict, run_steps
+from napari_nstm.imaging.base import Problem
+from napari_nstm.model.architecture import build_architecture
+from napari_nstm.model.encoding import level_cells
+from napari_nstm.model.spacetime import SpaceTimeModel, motion_spacing_px
+
+Frames = NDArray[np.float32]
+_Tree = TypeVar("_Tree")
+
+# A loss this many times above the best one so far will not come back.
+_DIVERGED_FACTOR = 1e4
+# Times at which the motion is stored, per cell of its finest time level.
+_TIMES_PER_CELL = 8
+
+
+class Solver:
+    """A fit of one problem; all state is in the `FitState` that its methods take and return.
+
+    Parameters
+    ----------
+    problem_at
+        Gives the problem at a pyramid level (0 is full size); called once a level.
+    settings
+        How to fit.
+    device
+        jax device; None: jax's default.
+    """
+
+    def __init__(
+        self, problem_at: Callable[[int], Problem], settings: FitSettings, device: jax.Device | None = None
+    ) -> None:
+        self._problem_at = problem_at
+        self._problems: dict[int, Problem] = {}
+        self._device = device
+        self._seconds_per_step: dict[int, float] = {}
+        self._best_loss = math.inf
+        self.settings = settings
+        self.model = SpaceTimeModel(build_architecture(self.problem(0).grid, settings))
+        self.schedule: Schedule = build_schedule(settings, self.problem(0).n_batches)
+        self._rates = self._put(build_rates(settings, self.schedule.n_steps))
+
+    @property
+    def n_steps(self) -> int:
+        """Steps of the whole fit."""
+        return self.schedule.n_steps
+
+    @cached_property
+    def times(self) -> tuple[float, ...]:
+        """Times of the frames in [-1, 1]; all zero in a static fit."""
+        times = np.asarray(self.problem(0).frame_times) * (0.0 if self.settings.static else 1.0)
+        return tuple(float(t) for t in times)
+
+    def problem(self, level: int) -> Problem:
+        """Return the problem at a level, on the device."""
+        if level not in self._problems:
+            self._problems[level] = self._put(self._problem_at(level))
+        return self._problems[level]
+
+    def init(self) -> FitState:
+        """Return the state before the first step."""
+        return self._put(init_state(self.model.architecture, self.settings.seed))
+
+    def advance(self, state: FitState, seconds: float = 0.3) -> tuple[FitState, FitReport]:
+        """Do as many steps as fit into about `seconds`, at least one, within one stage of the pyramid.
+
+        A step that breaks down is undone: the state that comes back is the last good one.
+        """
+        step = int(state.step)
+        level, stop = self.schedule.stage_at(step)
+        guess = self._seconds_per_step.get(level)
+        n = 2 if guess is None else max(1, int(seconds / max(guess, 1e-6)))
+        n = max(1, min(n, stop - step, MAX_STEPS_PER_CALL))
+        began = time.perf_counter()
+        new, losses = run_steps(
+            self.problem(level), state, self._rates, jnp.asarray(n), architecture=self.model.architecture
+        )
+        done = int(new.step) - step
+        values = tuple(float(x) for x in np.asarray(losses)[:done])
+        if guess is not None or n < done:
+            self._seconds_per_step[level] = (time.perf_counter() - began) / done
+        else:
+            # The first call of a level compiles: it says nothing about the speed of a step.
+            self._seconds_per_step[level] = seconds / 4
+        return self._judge(state, new, values, level)
+
+    def _judge(self, old: FitState, new: FitState, losses: tuple[float, ...], level: int) -> tuple[FitState, FitReport]:
+        finite = [x for x in losses if math.isfinite(x)]
+        broken = len(finite) < len(losses)
+        runaway = not broken and finite[-1] > _DIVERGED_FACTOR * min(self._best_loss, *finite)
+        self._best_loss = min([self._best_loss, *finite])
+        message = None
+        if broken:
+            message = f"The loss was no longer a number at step {int(new.step)}; the state before it is kept."
+        elif runaway:
+            message = (
+                f"The loss grew to {finite[-1]:.3g} at step {int(new.step)}, over {_DIVERGED_FACTOR:.0e} times its best"
+                f" value; the state before it is kept. A lower learning rate may help."
+            )
+        state = old if message else new
+        alpha = float(self._rates.granularity(state.step))
+        mean = float(np.mean(finite)) if finite else math.nan
+        report = FitReport(int(state.step), self.n_steps, level, alpha, mean, losses, message is not None, message)
+        return state, report
+
+    def alpha(self, state: FitState) -> jax.Array:
+        """Return the granularity a state was fitted at."""
+        return self._rates.granularity(state.step)
+
+    def canvas(self, state: FitState) -> Canvas:
+        """Return the scene on its full-size lattice, in normalised units."""
+        grid = self.problem(0).grid
+        values = _canvas(self.model, state, self.alpha(state), level_grid=grid)
+        return Canvas(np.asarray(values), grid.canvas_origin, self.model.canvas_spacing(grid), order=1)
+
+    def motion_lattice(self, state: FitState) -> MotionLattice:
+        """Return the motion, coarse in space and dense in time."""
+        grid = self.problem(0).grid
+        cells = max(level_cells(self.settings.motion_encoding)[-1][0], 1)
+        times = jnp.linspace(-1.0, 1.0, min(_TIMES_PER_CELL * cells, 128) + 1)
+        values = _lattice(self.model, state, times * self._rates.time_scale, self.alpha(state), level_grid=grid)
+        return MotionLattice(np.asarray(values), grid.padded_origin, motion_spacing_px(self.model, grid))
+
+    def render(self, state: FitState, t: float, level: int = 0) -> Frames:
+        """Render the scene at time t in [-1, 1]: (c, *field of view), normalised, the way the fit did."""
+        grid = self.problem(level).grid
+        time_ = jnp.asarray([t]) * self._rates.time_scale
+        field = _render(self.model, state, time_, self.alpha(state), level_grid=grid)
+        return np.asarray(field[0])[(slice(None), *grid.field_slices)]
+
+    def residual(self, state: FitState) -> Frames:
+        """Measured minus rendered, (frame, *field of view), in units of the normalised measurement.
+
+        Frames come in the order of their times.
+        """
+        problem = self.problem(0)
+        found: list[tuple[float, Frames]] = []
+        for index in range(problem.n_batches):
+            times, data = problem.batch(state.key, jnp.asarray(index))
+            prediction, target, _ = predict(
+                problem, state.params, data, times * self._rates.time_scale, architecture=self.model.architecture
+            )
+            difference = np.asarray(target - prediction)[(slice(None), *problem.grid.field_slices)]
+            found += [(float(t), frame) for t, frame in zip(np.asarray(times), difference, strict=True)]
+        return np.stack([frame for _, frame in sorted(found, key=lambda pair: pair[0])])
+
+    def save(self, state: FitState) -> dict[str, NDArray[np.generic]]:
+        """Return the state as named arrays."""
+        return flatten_state(state)
+
+    def load(self, arrays: dict[str, NDArray[np.generic]]) -> FitState:
+        """Return a state that was saved; raises ValueError if it belongs to another model."""
+        return self._put(unflatten_state(arrays, like=self.init()))
+
+    def _put(self, tree: _Tree) -> _Tree:
+        return cast(_Tree, jax.device_put(tree, self._device))
+
+
+_jit_on_grid = partial(jax.jit, static_argnames=("model", "level_grid"))
+
+
+@_jit_on_grid
+def _canvas(model: SpaceTimeModel, state: FitState, alpha: jax.Array, *, level_grid: Grid) -> jax.Array:
+    return model.canvas(state.params, level_grid, alpha)
+
+
+@_jit_on_grid
+def _lattice(
+    model: SpaceTimeModel, state: FitState, times: jax.Array, alpha: jax.Array, *, level_grid: Grid
+) -> jax.Array:
+    return model.motion_lattice(state.params, times, level_grid, alpha)
+
+
+@_jit_on_grid
+def _render(
+    model: SpaceTimeModel, state: FitState, times: jax.Array, alpha: jax.Array, *, level_grid: Grid
+) -> jax.Array:
+    return model.render(state.params, times, level_grid, alpha)

@@ -1,0 +1,93 @@
+"""The compiled part of a fit: many steps in one call."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+from napari_nstm.fit.schedule import Rates
+from napari_nstm.fit.state import FitState
+from napari_nstm.imaging.base import Problem
+from napari_nstm.model.architecture import Architecture
+from napari_nstm.model.spacetime import Params, SpaceTimeModel
+
+# Losses of one call come back in a buffer of this length: no call does more steps.
+MAX_STEPS_PER_CALL = 128
+
+# Cao et al. 2024, Methods: Adam with b1 0.9, b2 0.99.
+_ADAM = optax.scale_by_adam(b1=0.9, b2=0.99, eps=1e-15)
+
+
+def init_state(architecture: Architecture, seed: int) -> FitState:
+    """Draw the weights a fit starts from."""
+    key = jax.random.key(seed)
+    weights_key, run_key = jax.random.split(key)
+    params = SpaceTimeModel(architecture).init(weights_key)
+    return FitState(params, _ADAM.init(params), run_key, jnp.zeros((), jnp.int32))
+
+
+def loss_of(
+    params: Params, problem: Problem, model: SpaceTimeModel, times: Array, data: Any, alpha: Array | float
+) -> Float[Array, ""]:
+    """Weighted mean squared error of the rendered measurements (eq. 3 of Cao et al. 2024), and penalties."""
+    scene = model.render(params, times, problem.grid, alpha)
+    prediction, target, weight = problem.forward(scene, data)
+    weight = jnp.broadcast_to(weight, prediction.shape)
+    error = jnp.sum(weight * (prediction - target) ** 2) / jnp.maximum(jnp.sum(weight), 1e-12)
+    return error + problem.penalty(scene)
+
+
+@partial(jax.jit, static_argnames=("architecture",))
+def run_steps(
+    problem: Problem, state: FitState, rates: Rates, n_steps: Array, *, architecture: Architecture
+) -> tuple[FitState, Float[Array, " step"]]:
+    """Do up to `n_steps` steps; end after the first whose loss is not finite.
+
+    The caller keeps the state it came with, so that a broken step costs nothing that was good.
+
+    Returns
+    -------
+    state, losses
+        `losses` has fixed length; entries beyond the steps done are zero.
+    """
+    model = SpaceTimeModel(architecture)
+
+    def step(carry: tuple[Array, FitState, Array, Array]) -> tuple[Array, FitState, Array, Array]:
+        i, state, losses, _ = carry
+        epoch, index = state.step // problem.n_batches, state.step % problem.n_batches
+        times, data = problem.batch(jax.random.fold_in(state.key, epoch), index)
+        alpha = rates.granularity(state.step + 1)
+        loss, gradient = jax.value_and_grad(loss_of)(
+            state.params, problem, model, times * rates.time_scale, data, alpha
+        )
+        direction, optimizer = _ADAM.update(gradient, state.optimizer)
+        decay = rates.decay(state.step)
+        rate = {"scene": rates.scene * decay, "motion": rates.motion * decay}
+        params = {
+            name: jax.tree.map(lambda p, d, r=rate[name]: p - r * d, state.params[name], direction[name])
+            for name in state.params
+        }
+        good = jnp.isfinite(loss)
+        new = FitState(params, optimizer, state.key, state.step + 1)
+        return i + 1, new, losses.at[i].set(loss), good
+
+    def more(carry: tuple[Array, FitState, Array, Array]) -> Array:
+        return (carry[0] < n_steps) & carry[3]
+
+    start = (jnp.zeros((), jnp.int32), state, jnp.zeros(MAX_STEPS_PER_CALL), jnp.asarray(True))
+    _, state, losses, _ = jax.lax.while_loop(more, step, start)
+    return state, losses
+
+
+@partial(jax.jit, static_argnames=("architecture",))
+def predict(
+    problem: Problem, params: Params, data: Any, times: Array, *, architecture: Architecture
+) -> tuple[Array, Array, Array]:
+    """Render the measurements of one batch: (prediction, target, weight)."""
+    scene = SpaceTimeModel(architecture).render(params, times, problem.grid)
+    return problem.forward(scene, data)

@@ -1,0 +1,179 @@
+"""The space-time model: a scene, a motion, and how they are rendered.
+
+o(x, t) = scene(x + dx(x, t)): the motion is a pull-back in raw pixels (Cao et al. 2024, eqs. 1, 2).
+All positions are raw pixels from sample 0 of the field of view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from napari_nstm.core.grids import Grid
+from napari_nstm.model.architecture import Architecture, Box
+from napari_nstm.model.encoding import apply_along_axes, hat_matrix, level_cells
+from napari_nstm.model.networks import FieldNetwork
+from napari_nstm.model.resample import resample
+
+Params = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SpaceTimeModel:
+    """Pure functions of the weights; the object itself only knows the architecture.
+
+    Parameters
+    ----------
+    architecture
+        What the networks are made of, and where they lie.
+    """
+
+    architecture: Architecture
+
+    @property
+    def scene(self) -> FieldNetwork:
+        """The scene network: position to channels."""
+        a = self.architecture
+        return FieldNetwork(a.scene_encoding, a.scene_network, a.n_channels)
+
+    @property
+    def motion(self) -> FieldNetwork:
+        """The motion network: (t, position) to displacement."""
+        a = self.architecture
+        return FieldNetwork(a.motion_encoding, a.motion_network, a.ndim)
+
+    def init(self, key: Array) -> Params:
+        """Draw initial weights."""
+        scene_key, motion_key = jax.random.split(key)
+        ndim = self.architecture.ndim
+        return {
+            "scene": self.scene.init(scene_key, jnp.zeros((1, ndim)), 1.0),
+            "motion": self.motion.init(motion_key, jnp.zeros((1, 1 + ndim)), 1.0),
+        }
+
+    def displacement_at(
+        self, params: Params, t: Float[Array, ...], positions: Float[Array, "... axis"], alpha: Array | float = 1.0
+    ) -> Float[Array, "... axis"]:
+        """Return dx in raw pixels at any positions (raw pixels) and times (in [-1, 1])."""
+        unit = _to_unit(positions, self.architecture.motion_box)
+        x = jnp.concatenate([(t[..., None] + 1) / 2, unit], axis=-1)
+        out = jnp.asarray(self.motion.apply(params["motion"], x, alpha))
+        return out * jnp.asarray(self.architecture.motion_scale_px)
+
+    def motion_lattice_shape(self) -> tuple[int, ...]:
+        """Return the samples of the lattice on which the motion is evaluated: two per finest cell and axis, at least 9."""
+        return tuple(min(max(2 * n, 8), 256) + 1 for n in level_cells(self.architecture.motion_encoding)[-1][1:])
+
+    def motion_lattice(
+        self, params: Params, times: Float[Array, " time"], grid: Grid, alpha: Array | float = 1.0
+    ) -> Float[Array, "time axis *lattice"]:
+        """Return dx in raw pixels on a coarse lattice that spans the padded field, first to last sample."""
+        coarse = [jnp.linspace(0.0, 1.0, n) for n in self.motion_lattice_shape()]
+        axes = _unit_axes(coarse, grid.padded_origin, _last_offsets(grid), self.architecture.motion_box)
+        dx = jnp.asarray(self.motion.apply(params["motion"], [(times + 1) / 2, *axes], alpha, method="on_lattice"))
+        scale = jnp.asarray(self.architecture.motion_scale_px).reshape((-1,) + (1,) * (dx.ndim - 1))
+        return jnp.moveaxis(dx * scale, 0, 1)
+
+    def displacement(
+        self, params: Params, times: Float[Array, " time"], grid: Grid, alpha: Array | float = 1.0
+    ) -> Float[Array, "time axis *field"]:
+        """Return dx in raw pixels at every sample of the padded field of `grid`: the coarse lattice, enlarged."""
+        coarse = self.motion_lattice(params, times, grid, alpha)
+        matrices = []
+        for n_fine, n_coarse, step, last in zip(
+            grid.padded_shape, coarse.shape[2:], grid.step, _last_offsets(grid), strict=True
+        ):
+            matrices.append(hat_matrix(jnp.arange(n_fine) * (step / last), n_coarse - 1))
+        flat = coarse.reshape(-1, *coarse.shape[2:])
+        return apply_along_axes(flat, matrices).reshape(*coarse.shape[:2], *grid.padded_shape)
+
+    def canvas(self, params: Params, grid: Grid, alpha: Array | float = 1.0) -> Float[Array, channel * lattice]:
+        """Evaluate the scene once, on the lattice of `grid` with `canvas_samples_per_pixel` samples a pixel."""
+        axes = []
+        for n, step, origin, box_origin, extent in zip(
+            self.canvas_shape(grid),
+            self.canvas_spacing(grid),
+            grid.canvas_origin,
+            self.architecture.scene_box.origin,
+            self.architecture.scene_box.extent,
+            strict=True,
+        ):
+            axes.append((jnp.arange(n) * step + (origin - box_origin)) / extent)
+        out = jnp.asarray(self.scene.apply(params["scene"], axes, alpha, method="on_lattice"))
+        return out
+
+    def canvas_shape(self, grid: Grid) -> tuple[int, ...]:
+        """Return the samples of the canvas."""
+        return tuple(n * self.architecture.canvas_samples_per_pixel for n in grid.canvas_shape)
+
+    def canvas_spacing(self, grid: Grid) -> tuple[float, ...]:
+        """Distance between canvas samples, raw pixels."""
+        return tuple(s / self.architecture.canvas_samples_per_pixel for s in grid.step)
+
+    def render(
+        self, params: Params, times: Float[Array, " time"], grid: Grid, alpha: Array | float = 1.0
+    ) -> Float[Array, "time channel *field"]:
+        """Render the scene at `times` on the padded field, the way the architecture says."""
+        if self.architecture.rendering == "exact":
+            return self.render_exact(params, times, grid, alpha)
+        return self.render_canvas(params, times, grid, alpha)
+
+    def render_canvas(
+        self, params: Params, times: Float[Array, " time"], grid: Grid, alpha: Array | float = 1.0
+    ) -> Float[Array, "time channel *field"]:
+        """Evaluate the scene once and resample it at x + dx."""
+        canvas = self.canvas(params, grid, alpha)
+        moved = padded_positions(grid) + self.displacement(params, times, grid, alpha)
+        column = (-1,) + (1,) * grid.ndim
+        origin = jnp.asarray(grid.canvas_origin).reshape(column)
+        spacing = jnp.asarray(self.canvas_spacing(grid)).reshape(column)
+        return resample(canvas, (moved - origin) / spacing)
+
+    def render_exact(
+        self, params: Params, times: Float[Array, " time"], grid: Grid, alpha: Array | float = 1.0
+    ) -> Float[Array, "time channel *field"]:
+        """Query both networks at every pixel of every frame, as published."""
+        positions = jnp.moveaxis(padded_positions(grid), 0, -1)
+
+        def one(t: Array) -> Array:
+            dx = self.displacement_at(params, jnp.full(positions.shape[:-1], t), positions, alpha)
+            unit = _to_unit(positions + dx, self.architecture.scene_box)
+            values = jnp.asarray(self.scene.apply(params["scene"], unit, alpha))
+            return jnp.moveaxis(values, -1, 0)
+
+        return jax.vmap(one)(times)
+
+
+def padded_positions(grid: Grid) -> Float[Array, axis * field]:
+    """Positions of the padded field's samples, raw pixels."""
+    axes = [
+        jnp.arange(n) * float(step) + origin
+        for n, step, origin in zip(grid.padded_shape, grid.step, grid.padded_origin, strict=True)
+    ]
+    return jnp.stack(jnp.meshgrid(*axes, indexing="ij"))
+
+
+def motion_spacing_px(model: SpaceTimeModel, grid: Grid) -> tuple[float, ...]:
+    """Distance between samples of the motion lattice, raw pixels."""
+    return tuple(last / (n - 1) for n, last in zip(model.motion_lattice_shape(), _last_offsets(grid), strict=True))
+
+
+def _last_offsets(grid: Grid) -> tuple[float, ...]:
+    # Level 0 on purpose: the lattice is the same at every level of the pyramid.
+    return tuple(max(float(n - 1), 1.0) for n in grid.padded_extent)
+
+
+def _unit_axes(axes: Sequence[Array], origin: tuple[float, ...], last: tuple[float, ...], box: Box) -> list[Array]:
+    return [
+        (o - bo + x * end) / extent
+        for x, o, end, bo, extent in zip(axes, origin, last, box.origin, box.extent, strict=True)
+    ]
+
+
+def _to_unit(positions: Float[Array, "... axis"], box: Box) -> Float[Array, "... axis"]:
+    return (positions - jnp.asarray(box.origin)) / jnp.asarray(box.extent)

@@ -1,0 +1,315 @@
+"""The parent's side of the child process: start it, give it jobs, read its events, stop or kill it."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+from uuid import uuid4
+
+import numpy as np
+
+from napari_nstm.core.data import RawData
+from napari_nstm.core.errors import ChildError
+from napari_nstm.core.events import Event, Failed, Finished, Preview, Progress
+from napari_nstm.core.settings import Job
+from napari_nstm.run.protocol import Ready, decode_event, write_array
+
+
+class Child:
+    """A process that fits; it takes one job after another.
+
+    Every method may be called from any thread; none waits for the fit, except `events` and `wait_ready`.
+
+    Parameters
+    ----------
+    environment
+        Variables for the process beside those of this one.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = dict(environment or {})
+        self._process: subprocess.Popen[str] | None = None
+        self._folder = Path()
+        self._incoming: queue.Queue[Event | None] = queue.Queue()
+        self._running: set[str] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    # -- life ---------------------------------------------------------------
+
+    def start(self) -> Child:
+        """Start the process; returns at once (it is ready some seconds later)."""
+        if self._process is not None:
+            raise ChildError("This process was started before; make a new one.")
+        self._folder = Path(tempfile.mkdtemp(prefix="napari-nstm-"))
+        environment = {**os.environ, "XLA_PYTHON_CLIENT_PREALLOCATE": "false", "PYTHONUTF8": "1", **self._environment}
+        with self.log_path.open("wb") as log:
+            self._process = subprocess.Popen(
+                # -P: a file called random.py in the user's folder must not stand in for the library.
+                [sys.executable, "-P", "-m", "napari_nstm.run.child", "--folder", str(self._folder)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment,
+                text=True,
+                encoding="utf-8",
+                creationflags=_windows_flags(),
+            )
+        threading.Thread(target=self._read, args=(self._process,), name="events", daemon=True).start()
+        return self
+
+    def __enter__(self) -> Child:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close() if error is None else self.kill()
+
+    @property
+    def pid(self) -> int:
+        """Id of the process."""
+        return self._started().pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def log_path(self) -> Path:
+        """File with what its libraries print."""
+        return self._folder / "log.txt"
+
+    def close(self, timeout_s: float = 8.0) -> None:
+        """End the process: a run in it checkpoints first, for some seconds at most."""
+        process = self._started()
+        self._closed = True
+        if process.stdin is not None:
+            try:
+                process.stdin.close()
+            except OSError:  # it ended before, with a command unread
+                pass
+        try:
+            process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._clean_up(process)
+
+    def kill(self) -> None:
+        """End the process at once; what was checkpointed stays."""
+        process = self._started()
+        self._closed = True
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(1.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._clean_up(process)
+
+    # -- commands -----------------------------------------------------------
+
+    def run(
+        self, job: Job, base_dir: str | Path = ".", raw: RawData | None = None, *, overwrite: bool = False
+    ) -> str:
+        """Start a job (after those before it) and return the id that all its events carry.
+
+        Parameters
+        ----------
+        job, base_dir
+            The job, and the folder its paths are relative to.
+        raw
+            Raw data that are in no file; they stand in for the job's path.
+        overwrite
+            Replace an existing result store.
+        """
+        command = {"job": job.model_dump(mode="json", exclude_unset=True), "base_dir": str(Path(base_dir).absolute())}
+        return self._begin("run", {**command, "overwrite": overwrite}, raw)
+
+    def resume(self, store: str | Path, raw: RawData | None = None) -> str:
+        """Go on with the run of a store, from its last checkpoint; returns the id of its events."""
+        return self._begin("resume", {"store": str(Path(store).absolute())}, raw)
+
+    def stop(self, run_id: str) -> None:
+        """Ask a run to stop and keep what was reached: `Finished` with status `stopped` follows."""
+        self.send({"command": "stop", "run_id": run_id})
+
+    def send(self, command: Mapping[str, Any]) -> None:
+        """Send a command as it is; raises `ChildError` if the process is gone."""
+        process = self._started()
+        if process.stdin is None or self._closed:
+            raise self._death()
+        try:
+            with self._lock:
+                process.stdin.write(json.dumps(command) + "\n")
+                process.stdin.flush()
+        except (OSError, ValueError) as error:
+            raise self._death() from error
+
+    # -- events -------------------------------------------------------------
+
+    def poll(self) -> list[Event]:
+        """Return what came since the last call; of progress and previews of a run only the newest.
+
+        Raises
+        ------
+        ChildError
+            If the process ended by itself, after its last events were returned.
+        """
+        found: list[Event] = []
+        while True:
+            try:
+                event = self._incoming.get_nowait()
+            except queue.Empty:
+                return _newest(found)
+            if event is None:
+                if found:
+                    self._incoming.put(None)
+                    return _newest(found)
+                if not self._closed:
+                    self._incoming.put(None)
+                    raise self._death()
+                return []
+            found.append(event)
+
+    def events(self, run_id: str, timeout_s: float | None = None) -> Iterator[Event]:
+        """Yield every event of a run, the last is `Finished` or `Failed`; events of other runs are dropped.
+
+        Raises
+        ------
+        ChildError
+            If the process ends first, or says nothing for `timeout_s` seconds.
+        """
+        while True:
+            try:
+                event = self._incoming.get(timeout=timeout_s)
+            except queue.Empty as error:
+                raise ChildError(f"The fitting process said nothing for {timeout_s:g} s.") from error
+            if event is None:
+                self._incoming.put(None)
+                raise self._death()
+            if event.run_id == run_id:
+                yield event
+                if isinstance(event, Finished | Failed):
+                    return
+
+    def wait_ready(self, timeout_s: float = 120.0) -> Ready:
+        """Wait until the process has loaded its libraries; events that came before are dropped."""
+        deadline = time.monotonic() + timeout_s
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                event = self._incoming.get(timeout=left)
+            except queue.Empty:
+                break
+            if event is None:
+                self._incoming.put(None)
+                raise self._death()
+            if isinstance(event, Ready):
+                return event
+        raise ChildError(f"The fitting process was not ready after {timeout_s:g} s.")
+
+    # -- inside -------------------------------------------------------------
+
+    def _begin(self, name: str, command: Mapping[str, Any], raw: RawData | None) -> str:
+        run_id = uuid4().hex[:12]
+        written = {} if raw is None else {"raw": self._write_raw(raw, run_id)}
+        self._running.add(run_id)
+        self.send({"command": name, "run_id": run_id, **command, **written})
+        return run_id
+
+    def _write_raw(self, raw: RawData, run_id: str) -> dict[str, Any]:
+        def write(name: str, array: Any) -> str:
+            path = self._folder / f"{run_id}-{name}.npy"
+            write_array(path, np.asarray(array))
+            return str(path)
+
+        return {
+            "frames": write("raw", raw.frames),
+            "extras": {name: write(name, array) for name, array in raw.extras.items()},
+            "pixel_size_um": raw.pixel_size_um,
+            "name": raw.name,
+        }
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        stream: IO[str] | None = process.stdout
+        try:
+            for line in stream or ():
+                event = decode_event(line, self._folder)
+                if event is None:
+                    continue
+                if isinstance(event, Finished | Failed):
+                    self._forget(event.run_id)
+                self._incoming.put(event)
+        finally:
+            process.wait()
+            self._incoming.put(None)
+
+    def _forget(self, run_id: str) -> None:
+        self._running.discard(run_id)
+        for path in self._folder.glob(f"{run_id}-*.npy"):
+            path.unlink(missing_ok=True)
+
+    def _started(self) -> subprocess.Popen[str]:
+        if self._process is None:
+            raise ChildError("The fitting process was not started.")
+        return self._process
+
+    def _death(self) -> ChildError:
+        process = self._started()
+        status = process.poll()
+        if self._closed:
+            return ChildError("The fitting process was ended.")
+        how = "does not answer" if status is None else _how_it_ended(status)
+        last = _last_line(self.log_path)
+        return ChildError(f"The fitting process {how}" + (f": {last}" if last else "."))
+
+    def _clean_up(self, process: subprocess.Popen[str]) -> None:
+        if process.stdin is not None and not process.stdin.closed:
+            try:
+                process.stdin.close()
+            except OSError:  # a command that it never read
+                pass
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _newest(events: list[Event]) -> list[Event]:
+    seen: set[tuple[str, type[Event]]] = set()
+    kept: list[Event] = []
+    for event in reversed(events):
+        key = (event.run_id, type(event))
+        if isinstance(event, Progress | Preview) and key in seen:
+            continue
+        seen.add(key)
+        kept.append(event)
+    return kept[::-1]
+
+
+def _how_it_ended(status: int) -> str:
+    return f"was killed (signal {-status})" if status < 0 else f"ended with status {status}"
+
+
+def _last_line(log: Path) -> str:
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return ""
+    return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
+
+
+def _windows_flags() -> int:
+    if sys.platform != "win32":
+        return 0
+    return (
+        subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS
+    )

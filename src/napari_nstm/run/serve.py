@@ -1,0 +1,168 @@
+"""The child's side of the protocol: a thread that reads commands, a loop that runs jobs and sends events."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import traceback
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_nstm.core.data import RawData
+from napari_nstm.core.errors import InputError, NstmError
+from napari_nstm.core.events import Event, Failed
+from napari_nstm.run.job import job_from_mapping
+from napari_nstm.run.protocol import ArrayFolder, Ready, decode_command, encode_event
+
+
+class ParentGoneError(Exception):
+    """Nobody reads the events any more."""
+
+
+class Inbox:
+    """Commands from the parent, read by a thread of its own.
+
+    Parameters
+    ----------
+    stream
+        Where commands come from, a line each.
+    on_closed
+        Called, in the thread, when the stream ends or a command says quit.
+    """
+
+    def __init__(self, stream: IO[str], on_closed: Callable[[], None]) -> None:
+        self.closing = threading.Event()
+        self._jobs: queue.Queue[dict[str, Any] | InputError | None] = queue.Queue()
+        self._stopped: set[str] = set()
+        self._stream, self._on_closed = stream, on_closed
+        self._thread = threading.Thread(target=self._read, name="commands", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._thread.start()
+
+    def jobs(self) -> Iterator[dict[str, Any] | InputError]:
+        """Wait for commands that start a run (or that were wrong), until the end."""
+        while (command := self._jobs.get()) is not None:
+            yield command
+
+    def stop_asked(self, run_id: str) -> bool:
+        """Whether the parent wants this run to stop and keep what was reached."""
+        return run_id in self._stopped
+
+    def _read(self) -> None:
+        try:
+            for line in self._stream:
+                if line.strip() and not self._take(line):
+                    break
+        finally:
+            self.closing.set()
+            self._jobs.put(None)
+            self._on_closed()
+
+    def _take(self, line: str) -> bool:
+        try:
+            command = decode_command(line)
+        except InputError as error:
+            self._jobs.put(error)
+            return True
+        if command["command"] == "stop":
+            self._stopped.add(command["run_id"])
+        elif command["command"] != "quit":
+            self._jobs.put(command)
+        return bool(command["command"] != "quit")
+
+
+class Outbox:
+    """Events to the parent.
+
+    Parameters
+    ----------
+    stream
+        Where events go, a line each.
+    folder
+        Where their arrays go.
+    """
+
+    def __init__(self, stream: IO[str], folder: Path) -> None:
+        self._stream, self._arrays = stream, ArrayFolder(folder)
+
+    def send(self, event: Event) -> None:
+        """Send one event; raises `ParentGoneError` if nobody reads."""
+        line = encode_event(event, self._arrays)
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except OSError as error:
+            raise ParentGoneError from error
+
+
+def serve(inbox: Inbox, outbox: Outbox) -> None:
+    """Load jax, say so, and run one job after another until the parent is gone."""
+    # Importing these loads jax: seconds, in which the inbox listens already.
+    from napari_nstm.run import reconstruct
+    from napari_nstm.run.environment import use_compile_cache, versions
+
+    use_compile_cache()
+    outbox.send(Ready("", versions()))
+    for command in inbox.jobs():
+        if inbox.closing.is_set():
+            break
+        if isinstance(command, InputError):
+            outbox.send(Failed("", command.field, str(command)))
+            continue
+        run_id = command["run_id"]
+        try:
+            with closing(_events_of(command, inbox, reconstruct)) as events:
+                for event in events:
+                    outbox.send(event)
+                    if inbox.closing.is_set():
+                        break  # closing the generator writes a checkpoint
+        except ParentGoneError:
+            raise
+        except NstmError as error:
+            outbox.send(Failed(run_id, getattr(error, "field", None), str(error)))
+        except Exception as error:  # noqa: BLE001 -- the parent must hear of a defect; the traceback is in the log
+            traceback.print_exc()
+            outbox.send(Failed(run_id, None, f"An unexpected {type(error).__name__}: {_one_line(error)}"))
+
+
+def _events_of(command: dict[str, Any], inbox: Inbox, reconstruct: Any) -> Generator[Event, None, None]:
+    run_id = command["run_id"]
+    raw = None if command.get("raw") is None else _read_raw(command["raw"])
+
+    def should_stop() -> bool:
+        return inbox.stop_asked(run_id)
+
+    if command["command"] == "resume":
+        yield from reconstruct.iter_resume(command["store"], raw, should_stop=should_stop, run_id=run_id)
+        return
+    yield from reconstruct.iter_reconstruct(
+        job_from_mapping(command["job"]),
+        raw,
+        base_dir=command["base_dir"],
+        overwrite=bool(command.get("overwrite", False)),
+        should_stop=should_stop,
+        run_id=run_id,
+    )
+
+
+def _read_raw(content: dict[str, Any]) -> RawData:
+    """Map the arrays that the parent wrote for a run whose raw data are in no file."""
+    size = content.get("pixel_size_um")
+    extras = {name: _load(path) for name, path in content.get("extras", {}).items()}
+    return RawData(_load(content["frames"]), extras, None if size is None else tuple(size), content["name"])
+
+
+def _load(path: str) -> NDArray[Any]:
+    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]
