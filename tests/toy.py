@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.grids import Channel, Grid, padded_grid
+from napari_nstm.core.presentation import ChannelPresentation
 from napari_nstm.core.settings import AcquisitionSettings, EncodingSettings, FitSettings, NetworkSettings
 from napari_nstm.imaging.base import Simulation, SimulationRequest
 
@@ -35,6 +36,10 @@ class ToyProblem:
 
     def penalty(self, scene):
         return 0.0 * jnp.sum(scene[0, 0, :1])
+
+    @property
+    def presentation(self):
+        return (ChannelPresentation(),)
 
     def present(self, scene):
         return np.asarray(scene)
@@ -103,6 +108,9 @@ class ToyModality:
 
     def estimate(self, raw, settings):
         return settings
+
+    def normalization(self, raw, settings):
+        return {"multiplied_by": settings.gain}
 
     def prepare(self, raw, settings, level):
         return toy_problem(np.asarray(raw.frames, np.float32) * settings.gain, level)

@@ -35,6 +35,10 @@ class ChildError(NstmError):
     """The child process that runs a fit ended, or failed, without a result."""
 
 
+class DeviceError(NstmError):
+    """The device that fits failed, or ran out of memory."""
+
+
 class StoreError(NstmError):
     """A result store cannot be read or written."""
 

@@ -102,8 +102,8 @@ class Preview(Event):
         (c, [z,] y, x) in physical units, on the field of view sampled at `level`.
     motion_um
         (component, [z,] y, x) displacement u in um from the reference time, coarsely sampled over the field.
-    spacing_px
-        Spacing of the samples of `scene` in raw pixels, ([z,] y, x).
+    spacing_px, motion_spacing_px
+        Spacing of the samples of `scene` and of `motion_um` in raw pixels, ([z,] y, x); sample 0 of both is the field's.
     """
 
     step: int
@@ -112,6 +112,7 @@ class Preview(Event):
     scene: NDArray[np.float32]
     motion_um: NDArray[np.float32]
     spacing_px: tuple[int, ...]
+    motion_spacing_px: tuple[int, ...]
 
 
 @dataclass(frozen=True)

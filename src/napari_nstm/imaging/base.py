@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_nstm.core.data import RawData
 from napari_nstm.core.grids import Grid
+from napari_nstm.core.presentation import ChannelPresentation
 from napari_nstm.core.settings import AcquisitionSettings, FitSettings, Preset
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ class Problem(Protocol):
 
     def penalty(self, scene: jax.Array) -> jax.Array:
         """Regularisation of `scene` (time, c, *padded_shape): a scalar, in the loss's units."""
+
+    @property
+    def presentation(self) -> tuple[ChannelPresentation, ...]:
+        """What `present` does, per channel, as data: it goes into the store, so that showing needs no modality."""
 
     def present(self, scene: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn (c, *shape), normalised, into physical units (numpy; any shape that covers the field)."""
@@ -141,6 +146,9 @@ class Modality(Protocol):
 
     def prepare(self, raw: RawData, settings: Any, level: int) -> Problem:
         """Normalise and pad the frames, at a level of the pyramid."""
+
+    def normalization(self, raw: RawData, settings: Any) -> dict[str, Any]:
+        """Say what `prepare` divides the frames by and subtracts, as plain JSON: it is recorded in the store."""
 
     def frame_times_ms(self, raw: RawData, settings: Any) -> tuple[float, ...]:
         """Mid-exposure times of the frames in ms."""

@@ -1,4 +1,4 @@
-"""What a run runs with: versions, and jax made ready."""
+"""What a run runs with."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def _disc(fy: Float, fx: Float, radius: float, spacing: tuple[float, float]) -> 
     rho = np.hypot(fy, fx)
     along = np.hypot(fy * spacing[0], fx * spacing[1])
     width = np.divide(along, rho, out=np.full_like(rho, max(spacing)), where=rho > 0)
-    return np.clip(0.5 + (radius - rho) / width, 0, 1)
+    return np.asarray(np.clip(0.5 + (radius - rho) / width, 0, 1))
 
 
 def pupil(optics: Optics, fy: Float, fx: Float, spacing: tuple[float, float]) -> Float:
@@ -133,7 +133,8 @@ def source(optics: Optics, condition: int, fy: Float, fx: Float, spacing: tuple[
     angle = math.radians(optics.angles_deg[condition])
     toward_y, toward_x = math.sin(angle), math.cos(angle)
     width = math.hypot(toward_y * spacing[0], toward_x * spacing[1])
-    return ring * np.clip(0.5 + (fy * toward_y + fx * toward_x) / width, 0, 1)
+    lit = np.clip(0.5 + (fy * toward_y + fx * toward_x) / width, 0, 1)
+    return np.asarray(ring * lit)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,10 @@ class BlurBackground(Settings):
 
     kind: Literal["blur"] = Field(default="blur", description="Divide each frame by a wide blur of itself.")
     sigma_px: float = Field(
-        default=80.0, ge=2, le=10_000, description="Sigma of the Gaussian blur, in pixels: wider than the sample's parts."
+        default=80.0,
+        ge=2,
+        le=10_000,
+        description="Sigma of the Gaussian blur, in pixels: wider than the sample's parts.",
     )
 
 
@@ -86,7 +89,8 @@ class DpcSettings(AcquisitionSettings):
         default=0.0, ge=0, le=1.7, description="Inner edge of a half annulus, as numerical aperture; 0: half disc."
     )
     source: Literal["half", "measured"] = Field(
-        default="half", description="half: half discs or half annuli at the angles below; measured: patterns from a file."
+        default="half",
+        description="half: half discs or half annuli at the angles below; measured: patterns from a file.",
     )
     source_angles_deg: tuple[Annotated[float, Field(ge=-360, le=360)], ...] = Field(
         default=(),
@@ -108,10 +112,13 @@ class DpcSettings(AcquisitionSettings):
         default_factory=NoBackground, description="What the frames are divided by before 1 is subtracted."
     )
     regularization_phase: float = Field(
-        default=1e-3, gt=0, le=1e3, description="Weight of the mean squared phase (per rad^2) against the squared error."
+        default=1e-4,
+        gt=0,
+        le=1e3,
+        description="Weight of the mean squared phase (per rad^2) against the squared error.",
     )
     regularization_absorption: float = Field(
-        default=1e-3, gt=0, le=1e3, description="Weight of the mean squared absorption against the squared error."
+        default=1e-2, gt=0, le=1e3, description="Weight of the mean squared absorption against the squared error."
     )
     padding_px: int | None = Field(
         default=None, ge=0, le=4096, description="Pixels added around the field; none: as far as the optics blur."

@@ -1,0 +1,46 @@
+"""Ctrl-C and SIGTERM: the first asks the run to stop and keep what was reached, the second ends it at once."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupt:
+    """Watches for signals while it is entered; usable in the main thread only.
+
+    Parameters
+    ----------
+    tell
+        Called with a sentence when a stop was asked for.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.asked = False
+        self._tell = tell
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __call__(self) -> bool:
+        """Whether a stop was asked for."""
+        return self.asked
+
+    def __enter__(self) -> Interrupt:
+        for number in _SIGNALS:
+            self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        again = " (again: end at once)" if sys.stdin is not None and sys.stdin.isatty() else ""
+        self._tell(f"Stopping; what was reached is kept{again}.")

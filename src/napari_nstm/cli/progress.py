@@ -1,0 +1,99 @@
+"""Progress of a run: a bar on a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
+from rich.progress import Progress as Bar
+
+from napari_nstm.core.events import Event, Notice, Prepared, Progress
+
+_PLAIN_EVERY_S = 3.0
+
+
+class Reporter:
+    """Shows the events of a run on standard output.
+
+    Parameters
+    ----------
+    console
+        Where to write; whether it is a terminal decides how.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar: Bar | None = None
+        self._task = TaskID(0)
+        self._next_line = 0.0
+
+    def __enter__(self) -> Reporter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.end_bar()
+
+    def say(self, text: str) -> None:
+        """Write a line, above the bar if there is one."""
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        if isinstance(event, Notice):
+            self.say(f"Note: {event.message}")
+        elif isinstance(event, Prepared):
+            for line in describe_prepared(event):
+                self.say(line)
+        elif isinstance(event, Progress):
+            self._show_progress(event)
+
+    def end_bar(self) -> None:
+        """Take the bar away; the last state of it stays on the screen."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _show_progress(self, event: Progress) -> None:
+        if self._console.is_terminal:
+            if self._bar is None:
+                columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[at]}"))
+                self._bar = Bar(*columns, console=self._console)
+                self._bar.start()
+                self._task = self._bar.add_task("Fitting", total=event.n_steps, at="")
+            self._bar.update(self._task, completed=event.step, at=describe_progress(event))
+        elif time.monotonic() >= self._next_line or event.step == event.n_steps:
+            self._next_line = time.monotonic() + _PLAIN_EVERY_S
+            self.say(f"step {event.step} of {event.n_steps}, {describe_progress(event)}")
+
+
+def describe_progress(event: Progress) -> str:
+    """Say level, granularity, loss and remaining time in a few words."""
+    left = "" if event.remaining_s is None else f", {duration(event.remaining_s)} left"
+    size = "full size" if event.level == 0 else f"1/{2**event.level} size"
+    return f"{size}, detail {100 * event.granularity:.0f} %, loss {event.loss:.3e}{left}"
+
+
+def describe_prepared(event: Prepared) -> list[str]:
+    """Say what will happen: data, device, memory and time."""
+    memory = f"needs about {size(event.memory_bytes)}"
+    if event.memory_free_bytes is not None:
+        memory += f" of {size(event.memory_free_bytes)} free memory"
+    took = "" if event.expected_s is None else f", about {duration(event.expected_s)} and the time to compile"
+    return [event.summary, f"{event.device}: {event.n_steps} steps, {memory}{took}."]
+
+
+def duration(seconds: float) -> str:
+    """Write a time in the unit that fits."""
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size(n_bytes: int) -> str:
+    """Write a number of bytes in the unit that fits."""
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"

@@ -1,0 +1,71 @@
+"""What a store is, in lines for the `info` command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_nstm.io.record import StoreRecord
+from napari_nstm.io.result import open_result
+
+_STATUS = {
+    "running": "running, or interrupted: it can be resumed",
+    "stopped": "stopped early by the user",
+    "finished": "finished",
+    "diverged": "diverged: the last good state is kept",
+}
+
+
+def describe(path: str | Path) -> str:
+    """Return lines that say what a result is, how it was made and how it went.
+
+    Raises
+    ------
+    InputError, StoreError
+        As `open_result`.
+    """
+    result = open_result(path)
+    record = result.record
+    rows = [
+        ("store", str(result.path)),
+        ("status", _STATUS[record.status] + (f" ({record.message})" if record.message else "")),
+        ("made", f"{record.created}, last written {record.updated}, run {record.run_id}"),
+        ("modality", str(record.job.get("modality", "unknown"))),
+        ("raw data", str(record.job.get("raw", "unknown"))),
+        ("field", _field(record)),
+        ("channels", ", ".join(c.name + (f" ({c.unit})" if c.unit else "") for c in record.channels)),
+        ("times", _times(record)),
+        ("fit", _fit(record)),
+        ("loss", _loss(record)),
+        ("time spent", ", ".join(f"{name} {seconds:.3g} s" for name, seconds in record.timings_s.items())),
+        ("device", record.device),
+        ("versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())),
+        ("input", ", ".join(f"{name} sha256 {digest[:16]}" for name, digest in record.input_hashes.items())),
+        *(("note", text) for text in record.notices),
+    ]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {text}" for name, text in rows if text)
+
+
+def _field(record: StoreRecord) -> str:
+    axes = "zyx"[-len(record.shape) :]
+    pixels = " x ".join(map(str, record.shape))
+    extent = " x ".join(f"{n * p:.4g}" for n, p in zip(record.shape, record.pixel_size_um, strict=True))
+    size = " x ".join(f"{p:.4g}" for p in record.pixel_size_um)
+    return f"{pixels} pixels ({', '.join(axes)}) of {size} um: {extent} um"
+
+
+def _times(record: StoreRecord) -> str:
+    first, last = record.frame_times_ms[0], record.frame_times_ms[-1]
+    frames, moments = len(record.frame_times_ms), len(record.times_ms)
+    return f"{frames} raw frames from {first:g} to {last:g} ms; {moments} moments reconstructed"
+
+
+def _fit(record: StoreRecord) -> str:
+    asked = record.job.get("fit")
+    preset = asked.get("preset", "fast") if isinstance(asked, dict) else "fast"
+    return f"preset {preset}, seed {record.seed}, step {record.step} of {record.n_steps}"
+
+
+def _loss(record: StoreRecord) -> str:
+    known = [loss for loss in record.loss_history if loss is not None]
+    return f"{known[0]:.4g} at first, {known[-1]:.4g} at last" if known else ""

@@ -1,0 +1,112 @@
+"""What a result store says about itself: its attribute `nstm`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_nstm.core.errors import StoreError
+from napari_nstm.core.grids import Channel
+from napari_nstm.core.presentation import ChannelPresentation
+from napari_nstm.core.settings import Job
+
+FORMAT = 1
+StoreStatus = Literal["running", "stopped", "finished", "diverged"]
+
+
+def now() -> str:
+    """Return the time of day in UTC, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class StoreRecord(BaseModel):
+    """How a result was made and what its arrays mean.
+
+    Loss is in units of the normalised measurement, squared; a loss that is no number is None.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", arbitrary_types_allowed=False)
+
+    format: int = FORMAT
+    status: StoreStatus = "running"
+    message: str = ""
+    run_id: str
+    created: str = Field(default_factory=now)
+    updated: str = Field(default_factory=now)
+    job: dict[str, Any]
+    fit: dict[str, Any] = Field(default_factory=dict, description="Every value of the fit, the preset's included.")
+    shape: tuple[int, ...] = Field(min_length=2, max_length=3, description="Pixels of the field, ([z,] y, x).")
+    pixel_size_um: tuple[float, ...] = Field(description="Pixel size of the reconstruction, ([z,] y, x).")
+    channels: tuple[Channel, ...] = Field(min_length=1)
+    presentation: tuple[ChannelPresentation, ...] = Field(description="From the canvas to physical units, per channel.")
+    frame_times_ms: tuple[float, ...] = Field(min_length=1, description="Mid-exposure times of the raw frames.")
+    times_ms: tuple[float, ...] = Field(min_length=1, description="Moments of the reconstruction.")
+    seed: int = 0
+    device: str = ""
+    versions: dict[str, str] = Field(default_factory=dict)
+    input_hashes: dict[str, str] = Field(default_factory=dict, description="SHA-256 of raw data and further arrays.")
+    normalization: dict[str, Any] = Field(default_factory=dict, description="What was subtracted and divided by.")
+    notices: tuple[str, ...] = ()
+    step: int = 0
+    n_steps: int = 0
+    loss_history: tuple[float | None, ...] = Field(default=(), description="Loss of every step.")
+    timings_s: dict[str, float] = Field(default_factory=dict)
+
+    def changed(self, changes: Mapping[str, Any]) -> StoreRecord:
+        """Return the record with some entries changed and checked; the time of the change is noted.
+
+        Raises
+        ------
+        TypeError
+            If there is no such entry.
+        """
+        unknown = set(changes) - set(type(self).model_fields)
+        if unknown:
+            raise TypeError(f"a store's record has no {', '.join(sorted(unknown))}")
+        return StoreRecord.model_validate({**dict(self), "updated": now(), **changes})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as plain JSON: no NaN, no tuples."""
+        content: dict[str, Any] = json.loads(self.model_dump_json())
+        return content
+
+    def normalized_time(self, time_ms: float) -> float:
+        """Turn a time in ms into the model's, in [-1, 1] from the first frame to the last."""
+        first, last = self.frame_times_ms[0], self.frame_times_ms[-1]
+        return 0.0 if last == first else 2 * (time_ms - first) / (last - first) - 1
+
+
+def job_content(job: Job | Mapping[str, Any]) -> dict[str, Any]:
+    """Return a job as plain JSON: what was said in it, not every default."""
+    if isinstance(job, Job):
+        return {"nstm": job.nstm, **job.model_dump(mode="json", exclude_unset=True)}
+    return dict(job)
+
+
+def record_from_json(content: object, where: str) -> StoreRecord:
+    """Check a record that was read.
+
+    Raises
+    ------
+    StoreError
+        If it is from a newer version, or damaged.
+    """
+    if not isinstance(content, Mapping) or type(content.get("format")) is not int:
+        raise StoreError(f"{where} is damaged: its attribute nstm has no format number.")
+    if content["format"] > FORMAT:
+        raise StoreError(
+            f"{where} has store format {content['format']}, of a newer napari-nstm; this version reads up to {FORMAT}."
+        )
+    try:
+        record = StoreRecord.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise StoreError(f"{where} is damaged: its attribute nstm.{name} cannot be read ({first['msg']}).") from error
+    if len(record.pixel_size_um) != len(record.shape) or len(record.presentation) != len(record.channels):
+        raise StoreError(f"{where} is damaged: its attribute nstm contradicts itself.")
+    return record

@@ -1,0 +1,287 @@
+"""Reading a result store: what it holds, and the scene and motion at any time, with numpy alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from napari_nstm.core.errors import InputError, StoreError, input_error_from
+from napari_nstm.core.grids import Channel
+from napari_nstm.core.presentation import present
+from napari_nstm.core.settings import Job
+from napari_nstm.core.warp import Canvas, Float, MotionLattice, positions, render
+from napari_nstm.io._checkpoint import (
+    Checkpoint,
+    State,
+    canvas_from,
+    motion_from,
+    read_checkpoint,
+    read_weights,
+)
+from napari_nstm.io.record import StoreRecord, StoreStatus, record_from_json
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+CHECKPOINT, WEIGHTS = "checkpoint.npz", "weights.npz"
+ARRAYS = ("canvas", "motion_lattice", "reconstruction", "conventional", "motion", "residual")
+
+
+@dataclass(frozen=True)
+class StoredResult:
+    """A result on disk; arrays are read when they are asked for.
+
+    Parameters
+    ----------
+    path
+        Folder of the store.
+    record
+        What it says about itself. Of a run that goes on, or was interrupted: as of its last checkpoint.
+    """
+
+    path: Path
+    record: StoreRecord
+    _canvas: Canvas | None = field(default=None, repr=False)
+    _motion: MotionLattice | None = field(default=None, repr=False)
+
+    # -- what it is ---------------------------------------------------------
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The record as plain JSON."""
+        return self.record.to_json()
+
+    @cached_property
+    def job(self) -> Job:
+        """The job that made it."""
+        try:
+            return Job.model_validate(self.record.job)
+        except ValidationError as error:
+            raise StoreError(f"{self.path}: its job cannot be read ({input_error_from(error)}).") from error
+
+    @property
+    def status(self) -> StoreStatus:
+        """Whether the run finished, was stopped, diverged, or goes on (or was interrupted: `running`)."""
+        return self.record.status
+
+    @property
+    def times_ms(self) -> tuple[float, ...]:
+        """Moments of `reconstruction` and `motion_um`."""
+        return self.record.times_ms
+
+    @property
+    def frame_times_ms(self) -> tuple[float, ...]:
+        """Mid-exposure times of the raw frames; scene and motion can be shown at any time between."""
+        return self.record.frame_times_ms
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """What the scene holds."""
+        return self.record.channels
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Pixels of the field, ([z,] y, x)."""
+        return self.record.shape
+
+    @property
+    def pixel_size_um(self) -> tuple[float, ...]:
+        """Pixel size of every array, ([z,] y, x)."""
+        return self.record.pixel_size_um
+
+    # -- at any time --------------------------------------------------------
+
+    def canvas(self) -> Canvas:
+        """Return the scene on its lattice, in normalised units.
+
+        Raises
+        ------
+        StoreError
+            If the run has not checkpointed yet, or the store is damaged.
+        """
+        return self._lattices[0]
+
+    def motion(self) -> MotionLattice:
+        """Return the motion on its lattice; raises like `canvas`."""
+        return self._lattices[1]
+
+    def scene_at(self, time_ms: float) -> Float:
+        """Render the scene at a time (clamped to the acquisition): (c, [z,] y, x) in physical units."""
+        where = positions(self.shape)
+        scene = render(self.canvas(), self.motion(), self.record.normalized_time(time_ms), where)
+        return present(scene, self.record.presentation)
+
+    def displacement_at(
+        self, time_ms: float, reference_ms: float | None = None, where_px: Float | None = None
+    ) -> Float:
+        """Return u in um: the point at x at the reference time is at x + u at `time_ms`.
+
+        Parameters
+        ----------
+        time_ms
+            The moment.
+        reference_ms
+            Where points are counted from; None: the first frame.
+        where_px
+            x: (component, ...) in pixels; None: every pixel of the field.
+        """
+        where = positions(self.shape) if where_px is None else where_px
+        start = self.frame_times_ms[0] if reference_ms is None else reference_ms
+        normalized = self.record.normalized_time
+        u_px = self.motion().displacement(where, normalized(time_ms), normalized(start))
+        size = np.asarray(self.pixel_size_um, np.float32)
+        return u_px * size.reshape(-1, *(1,) * (where.ndim - 1))
+
+    # -- arrays -------------------------------------------------------------
+
+    @cached_property
+    def reconstruction(self) -> da.Array:
+        """(t, c, [z,] y, x) in physical units at `times_ms`; of an unfinished run: rendered on demand."""
+        if self.status == "running":
+            return self._rendered(self.scene_at, len(self.channels))
+        return self._stored("reconstruction/0")
+
+    @cached_property
+    def motion_um(self) -> da.Array:
+        """U since the first frame at `times_ms`, (t, component, [z,] y, x), in um."""
+        if self.status == "running":
+            return self._rendered(self.displacement_at, len(self.shape))
+        return self._stored("motion")
+
+    @cached_property
+    def conventional(self) -> NDArray[np.float32] | None:
+        """What the frames give if nothing moved, (c, [z,] y, x); None where it was not stored."""
+        if self.status == "running" or not (self.path / "conventional").is_dir():
+            return None
+        return np.asarray(self._stored("conventional/0")[0], np.float32)
+
+    @cached_property
+    def residual(self) -> da.Array | None:
+        """Measured minus rendered, (frame, [z,] y, x); None where it was not stored."""
+        if self.status == "running" or not (self.path / "residual").is_dir():
+            return None
+        return self._stored("residual")
+
+    def weights(self) -> State:
+        """Return weights and optimiser state by '/'-joined names; of an unfinished run: the newest checkpoint's."""
+        if self.status == "running":
+            return _checkpoint(self.path).state
+        return read_weights(self.path / WEIGHTS)
+
+    # -- inside -------------------------------------------------------------
+
+    @cached_property
+    def _lattices(self) -> tuple[Canvas, MotionLattice]:
+        if self._canvas is not None and self._motion is not None:
+            return self._canvas, self._motion
+        if self.status == "running":
+            raise StoreError(f"{self.path} holds nothing to show yet: its run has not reached a checkpoint.")
+        try:
+            canvas, motion = _open(self.path / "canvas"), _open(self.path / "motion_lattice")
+            return canvas_from(canvas[...], canvas.attrs), motion_from(motion[...], motion.attrs)
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"{self.path} is damaged: {error}.") from error
+
+    def _stored(self, name: str) -> da.Array:
+        # dask takes half a second to import, and is not needed to scrub through time or to write.
+        import dask.array as da
+
+        array = _open(self.path / name)
+        lazy: da.Array = da.from_array(array, chunks=array.chunks)  # type: ignore[no-untyped-call]
+        return lazy
+
+    def _rendered(self, at: Callable[[float], Float], n: int) -> da.Array:
+        import dask.array as da
+        from dask.delayed import delayed
+
+        self.canvas()  # where there is nothing to render, say so now
+        later: Any = delayed(at)
+        frames = [
+            da.from_delayed(later(time), (n, *self.shape), np.float32)  # type: ignore[no-untyped-call]
+            for time in self.times_ms
+        ]
+        stack: da.Array = da.stack(frames)  # type: ignore[no-untyped-call]
+        return stack
+
+
+def open_result(path: str | Path) -> StoredResult:
+    """Open a result store.
+
+    Raises
+    ------
+    InputError
+        If there is no store at `path`.
+    StoreError
+        If it is damaged, or was written by a newer version.
+    """
+    folder = Path(path).absolute()
+    record = read_record(folder)
+    if record.status == "running" and (folder / CHECKPOINT).exists():
+        # Read at once: the run may replace it at any time, and all must be of one step.
+        checkpoint = read_checkpoint(folder / CHECKPOINT, with_state=False)
+        return StoredResult(folder, checkpoint.record, checkpoint.canvas, checkpoint.motion)
+    return StoredResult(folder, record)
+
+
+def is_store(path: Path) -> bool:
+    """Whether a result store lies at `path`, readable or from a newer version."""
+    try:
+        _root_attributes(path)
+    except (InputError, StoreError):
+        return False
+    return True
+
+
+def read_record(path: Path) -> StoreRecord:
+    """Read the record of the store's root; raises like `open_result`."""
+    return record_from_json(_root_attributes(path)["nstm"], str(path))
+
+
+def checkpoint_of(path: Path) -> Checkpoint:
+    """Return what a run can go on from, all of one step; raises like `open_result`, and where there is nothing."""
+    record = read_record(path)
+    if record.status == "running":
+        return _checkpoint(path)
+    stored = StoredResult(path, record)
+    return Checkpoint(record, stored.canvas(), stored.motion(), stored.weights())
+
+
+def _checkpoint(path: Path) -> Checkpoint:
+    try:
+        return read_checkpoint(path / CHECKPOINT)
+    except FileNotFoundError as error:
+        raise StoreError(f"{path} holds nothing to go on from: its run has not reached a checkpoint.") from error
+
+
+def _root_attributes(path: Path) -> Mapping[str, Any]:
+    takes = "the folder of a result"
+    if not path.exists():
+        raise InputError("store", f"{path}, which does not exist", takes)
+    no_store = InputError("store", f"{path}, which is no result of napari-nstm", takes)
+    try:
+        content = json.loads((path / "zarr.json").read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise no_store from error
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}.") from error
+    attributes = content.get("attributes") if isinstance(content, dict) else None
+    if not isinstance(attributes, dict) or "nstm" not in attributes:
+        raise no_store
+    return attributes
+
+
+def _open(path: Path) -> Any:
+    from napari_nstm.io._arrays import open_array
+
+    try:
+        return open_array(path)
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        raise StoreError(f"{path.parent} is damaged: its array {path.name} is missing or cannot be read.") from error

@@ -1,0 +1,175 @@
+"""Known motions of a sample, exact at every position and time (Extended Data Figs. 1 and 9 of the paper).
+
+Positions are ([z,] y, x) in raw pixels, y downwards; times lie in [-1, 1]. Nothing has moved at t = -1, the first
+frame. A motion is known both ways: as the pull-back dx with o(x, t) = target(x + dx(x, t)), and as the
+displacement u, by which the point that was at x at t = -1 is at x + u at time t: x + u + dx(x + u, t) = x.
+
+Signs: a positive angle turns from +x towards +y, which is clockwise on the screen; a positive shear moves
+points below the centre (larger y) towards +x.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from napari_nstm.core.errors import InputError
+
+Float = NDArray[np.float32]
+MotionKind = Literal["none", "translation", "rotation", "shear", "swirl", "vibration"]
+
+SWIRL_RADIUS = 0.2
+"""Radius at which a swirl moves most, as a fraction of the field's shorter side."""
+VIBRATION_CYCLES = 1.25
+"""Oscillations over the acquisition; so chosen that evenly spaced frames never all fall onto its zeros."""
+
+_DIRECTION = math.radians(30)  # of the translation, from +x towards +y: both components move
+_PLANES_PER_PIXEL = 0.1  # share of a translation that goes along z
+_ANGULAR: tuple[MotionKind, ...] = ("rotation", "swirl", "vibration")
+_LARGEST_ANGLE = math.pi / 2
+_SAMPLES_PER_AXIS = 128
+
+
+@dataclass(frozen=True)
+class KnownMotion:
+    """A motion given by a formula.
+
+    Parameters
+    ----------
+    kind
+        What moves how. Translation and shear grow linearly in time, as do the angles of rotation and swirl;
+        the angle of a vibration is that of a swirl times a sine of time.
+    shape
+        Field of view ([z,] y, x) in raw pixels. Rotation, shear and swirl are about its middle and alike in every plane.
+    amplitude
+        At t = 1 (vibration: at its extremes): path in pixels within the plane (translation), angle in rad (rotation),
+        the same in the middle of the swirl (swirl, vibration), pixels along x per pixel along y (shear).
+    direction_rad
+        Of the translation within the plane, from +x towards +y.
+    cycles
+        Oscillations of the vibration over the acquisition.
+    """
+
+    kind: MotionKind
+    shape: tuple[int, ...]
+    amplitude: float
+    direction_rad: float = _DIRECTION
+    cycles: float = VIBRATION_CYCLES
+
+    def progress(self, t: float) -> float:
+        """Return the part of the amplitude that is reached at time t; 0 at t = -1."""
+        elapsed = (t + 1) / 2
+        return math.sin(2 * math.pi * self.cycles * elapsed) if self.kind == "vibration" else elapsed
+
+    def pull_back(self, positions_px: Float, t: float) -> Float:
+        """Return dx(x, t) in pixels, of the shape of `positions_px` (component, ...)."""
+        return self._moved_by(positions_px, -self.amplitude * self.progress(t))
+
+    def displacement(self, positions_px: Float, t: float) -> Float:
+        """Return u(x, t) in pixels from the first frame, of the shape of `positions_px` (component, ...)."""
+        return self._moved_by(positions_px, self.amplitude * self.progress(t))
+
+    def _moved_by(self, positions_px: Float, amount: float) -> Float:
+        """Return how far the points at `positions_px` go; the opposite `amount` is the exact inverse of the motion."""
+        step = np.zeros(positions_px.shape, np.float32)
+        y, x = (
+            np.asarray(p, np.float64) - (n - 1) / 2 for p, n in zip(positions_px[-2:], self.shape[-2:], strict=True)
+        )
+        if self.kind == "translation":
+            step[-2] = amount * math.sin(self.direction_rad)
+            step[-1] = amount * math.cos(self.direction_rad)
+            if len(step) == 3:
+                step[0] = amount * _PLANES_PER_PIXEL
+        elif self.kind == "shear":
+            step[-1] = amount * y
+        elif self.kind != "none":
+            # A swirl turns every circle around the middle by its own angle: radii stay, so its inverse is exact too.
+            angle = amount if self.kind == "rotation" else amount * self._swirl_profile(np.hypot(y, x))
+            c, s = np.cos(angle), np.sin(angle)
+            step[-2] = (c - 1) * y + s * x
+            step[-1] = (c - 1) * x - s * y
+        return step
+
+    def _swirl_profile(self, radius_px: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the angle relative to that in the middle: a Gaussian of the radius."""
+        return np.asarray(np.exp(-0.5 * (radius_px / (SWIRL_RADIUS * min(self.shape[-2:]))) ** 2))
+
+
+def known_motion(
+    kind: MotionKind,
+    shape: tuple[int, ...],
+    displacement_px: float,
+    times: Sequence[float] | NDArray[np.floating],
+    seed: int | None = None,
+) -> KnownMotion:
+    """Make a motion of a given size.
+
+    Parameters
+    ----------
+    kind
+        Kind of motion.
+    shape
+        Field of view ([z,] y, x), raw pixels.
+    displacement_px
+        99th percentile of |u| over the field and `times` together, raw pixels.
+    times
+        Times of the frames, in [-1, 1].
+    seed
+        Chooses the translation's direction and the other motions' sign; None for 30 degrees from +x towards +y, and
+        positive.
+
+    Raises
+    ------
+    InputError
+        An unknown kind; a negative size, or one that the kind cannot reach in this field or at these times.
+    """
+    if kind not in get_args(MotionKind):
+        raise InputError("motion", repr(kind), "one of " + ", ".join(get_args(MotionKind)))
+    if not (math.isfinite(displacement_px) and displacement_px >= 0):
+        raise InputError("displacement", f"{displacement_px:g} pixels", "0 pixels or more")
+    unit = KnownMotion(kind, tuple(shape), 1.0)
+    if seed is not None:
+        rng = np.random.default_rng(seed)
+        unit = replace(unit, direction_rad=rng.uniform(0, 2 * math.pi))
+        sign = 1.0 if kind == "translation" else float(rng.choice([-1.0, 1.0]))
+    else:
+        sign = 1.0
+    if kind == "none" or displacement_px == 0:
+        return replace(unit, amplitude=0.0)
+    return replace(unit, amplitude=sign * _amplitude(unit, displacement_px, times))
+
+
+def _amplitude(unit: KnownMotion, wanted_px: float, times: Sequence[float] | NDArray[np.floating]) -> float:
+    """Find the amplitude at which the 99th percentile of |u| is `wanted_px`."""
+    positions = _spread_positions(unit.shape)
+
+    def reached(amplitude: float) -> float:
+        motion = replace(unit, amplitude=amplitude)
+        lengths = [np.linalg.norm(motion.displacement(positions, float(t)), axis=0) for t in times]
+        return float(np.percentile(lengths, 99))
+
+    largest = reached(_LARGEST_ANGLE if unit.kind in _ANGULAR else 1.0)
+    if largest == 0:
+        raise InputError("times", "no time at which the sample has moved", "two different times or more")
+    if unit.kind not in _ANGULAR:
+        return wanted_px / largest
+    if wanted_px > largest:
+        raise InputError(
+            "displacement", f"{wanted_px:g} pixels", f"up to {largest:.1f} pixels for a {unit.kind} of this field"
+        )
+    return float(brentq(lambda a: reached(a) - wanted_px, 0.0, _LARGEST_ANGLE, xtol=1e-7))
+
+
+def _spread_positions(shape: tuple[int, ...]) -> Float:
+    """Return positions of at most 128 x 128 equal parts of a plane (component, y, x), the first plane's in 3D."""
+    counts = [min(n, _SAMPLES_PER_AXIS) for n in shape[-2:]]
+    axes = [(np.arange(k) + 0.5) * (n / k) - 0.5 for n, k in zip(shape[-2:], counts, strict=True)]
+    in_plane = np.stack(np.meshgrid(*axes, indexing="ij"))
+    depth = np.zeros((len(shape) - 2, *counts))
+    return np.concatenate([depth, in_plane]).astype(np.float32)

@@ -1,0 +1,169 @@
+"""Everything that is checked before a run makes anything: settings, raw data, times, device, output."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_nstm.core.data import RawData
+from napari_nstm.core.errors import InputError
+from napari_nstm.core.settings import AcquisitionSettings, FitSettings, Job
+from napari_nstm.imaging import registry
+from napari_nstm.imaging.base import Modality
+from napari_nstm.io.raw import read_raw
+from napari_nstm.io.store import check_output
+from napari_nstm.run.job import acquisition_settings, fit_settings, with_absolute_paths
+
+if TYPE_CHECKING:
+    import jax
+
+RawInput = RawData | NDArray[Any] | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job that can run.
+
+    Parameters
+    ----------
+    job
+        The job, with absolute paths.
+    modality, settings, raw
+        What was measured, and how.
+    raw_is_file
+        Whether the job's path leads to the raw data; otherwise they were given as arrays.
+    fit
+        Every value of the fit.
+    store_path
+        Where the result goes.
+    frame_times_ms, output_times_ms
+        Mid-exposure times of the frames, and the moments to reconstruct.
+    device, device_words
+        jax device, and its name in words.
+    input_hashes
+        SHA-256 of `raw` and of every further array, by the setting's name.
+    notices
+        Sentences for the user.
+    """
+
+    job: Job
+    modality: Modality
+    settings: AcquisitionSettings
+    raw: RawData
+    raw_is_file: bool
+    fit: FitSettings
+    store_path: Path
+    frame_times_ms: tuple[float, ...]
+    output_times_ms: tuple[float, ...]
+    device: jax.Device
+    device_words: str
+    input_hashes: Mapping[str, str]
+    notices: tuple[str, ...]
+
+    def normalised_time(self, time_ms: float) -> float:
+        """Turn a time in ms into the model's, in [-1, 1]."""
+        first, last = self.frame_times_ms[0], self.frame_times_ms[-1]
+        return 0.0 if last == first else 2 * (time_ms - first) / (last - first) - 1
+
+
+def make_plan(
+    job: Job, raw: RawInput = None, *, base_dir: Path, overwrite: bool = False, store_path: Path | None = None
+) -> Plan:
+    """Check a whole job; nothing is written.
+
+    Parameters
+    ----------
+    job, base_dir
+        As `load_job` gives them.
+    raw
+        Raw data that stand in for the job's path.
+    overwrite
+        Whether an existing store may be replaced.
+    store_path
+        Store of a run that goes on; it exists.
+
+    Raises
+    ------
+    InputError
+        Names the first thing that cannot be used.
+    """
+    modality = registry.modality(job.modality)
+    settings = acquisition_settings(job, modality)
+    frames = read_frames(job, modality, settings, raw, base_dir)
+    settings = modality.estimate(frames, settings)
+    notices = modality.check(frames, settings)
+    fit = fit_settings(job, modality, frames, settings)
+    frame_times = tuple(float(t) for t in modality.frame_times_ms(frames, settings))
+    if store_path is None:
+        store_path = (base_dir / Path(job.output.path).expanduser()).absolute()
+        check_output(store_path, overwrite)
+    output_times = _output_times(job.output.times, frame_times)
+
+    from napari_nstm.fit.device import pick_device
+
+    device, device_words = pick_device(job.fit.device)
+    return Plan(
+        job=with_absolute_paths(job, base_dir, modality.array_paths(settings)),
+        modality=modality,
+        settings=settings,
+        raw=frames,
+        raw_is_file=raw is None,
+        fit=fit,
+        store_path=store_path,
+        frame_times_ms=frame_times,
+        output_times_ms=output_times,
+        device=device,
+        device_words=device_words,
+        input_hashes={"raw": _sha256(frames.frames)} | {name: _sha256(array) for name, array in frames.extras.items()},
+        notices=tuple(notices),
+    )
+
+
+def read_frames(
+    job: Job, modality: Modality, settings: AcquisitionSettings, raw: RawInput, base_dir: Path
+) -> RawData:
+    """Read the raw frames and the arrays that the settings name, where they were not given."""
+    if raw is None:
+        array, axes, pixel_size = read_raw(base_dir / Path(job.raw).expanduser(), job.axes)
+        data = RawData(array, {}, pixel_size, job.raw)
+    else:
+        data = raw if isinstance(raw, RawData) else RawData(np.asarray(raw), name=job.raw)
+        array, axes = data.frames, job.axes
+    data = replace(data, frames=array)
+    missing = {name: path for name, path in modality.array_paths(settings).items() if name not in data.extras}
+    extras = {
+        name: read_raw(base_dir / Path(path).expanduser(), field=f"acquisition.{name}")[0]
+        for name, path in missing.items()
+    }
+    return replace(data, extras={**data.extras, **extras})
+
+
+def _output_times(wish: int | tuple[float, ...] | None, frames_ms: tuple[float, ...]) -> tuple[float, ...]:
+    first, last = frames_ms[0], frames_ms[-1]
+    if wish is None:
+        return frames_ms
+    if isinstance(wish, int):
+        if wish < 1:
+            raise InputError("output.times", str(wish), "a number of at least 1, or a list of times in ms")
+        return tuple(float(t) for t in np.linspace(first, last, wish))
+    if not wish:
+        raise InputError("output.times", "an empty list", "at least one time in ms")
+    slack = 1e-6 * max(abs(first), abs(last), 1.0)
+    for time_ms in wish:
+        if not first - slack <= time_ms <= last + slack:
+            takes = f"times within the acquisition, {first:g} to {last:g} ms"
+            raise InputError("output.times", f"{time_ms:g} ms", takes)
+    return tuple(wish)
+
+
+def _sha256(array: NDArray[Any]) -> str:
+    """Hash values, type and shape."""
+    digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

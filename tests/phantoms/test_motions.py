@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import math
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from napari_nstm.core.errors import InputError
+from napari_nstm.core.warp import positions
+from napari_nstm.phantoms.motions import VIBRATION_CYCLES, KnownMotion, MotionKind, known_motion
+
+KINDS = get_args(MotionKind)
+MOVING = [kind for kind in KINDS if kind != "none"]
+TIMES = np.linspace(-1, 1, 4)
+
+
+def point(y: float, x: float) -> np.ndarray:
+    return np.array([[y], [x]], np.float32)
+
+
+def test_rotation_has_its_sign_and_size_far_from_the_axis():
+    middle = (200 - 1) / 2
+    motion = KnownMotion("rotation", (200, 200), math.radians(10))
+    for radius in (1.0, 99.0, 1000.0):
+        # A point on the +x side goes towards +y: down on the screen.
+        u = motion.displacement(point(middle, middle + radius), 1.0)[:, 0]
+        expected = radius * math.sin(math.radians(10)), radius * (math.cos(math.radians(10)) - 1)
+        np.testing.assert_allclose(u, expected, atol=1e-4 * radius)
+        # A point on the +y side goes towards -x.
+        u = motion.displacement(point(middle + radius, middle), 1.0)[:, 0]
+        np.testing.assert_allclose(u, (expected[1], -expected[0]), atol=1e-4 * radius)
+
+
+def test_rotation_turns_evenly_in_time():
+    motion = KnownMotion("rotation", (101, 101), math.radians(20))
+    for t, degrees in ((-1.0, 0.0), (-0.5, 5.0), (0.0, 10.0), (1.0, 20.0)):
+        u = motion.displacement(point(50, 90), t)[:, 0]
+        assert math.degrees(math.atan2(u[0], 40 + u[1])) == pytest.approx(degrees, abs=1e-3)
+
+
+def test_shear_moves_what_is_below_towards_plus_x():
+    motion = KnownMotion("shear", (101, 101), 0.1)
+    np.testing.assert_allclose(motion.displacement(point(90, 7), 1.0)[:, 0], (0, 4), atol=1e-5)
+    np.testing.assert_allclose(motion.displacement(point(10, 7), 1.0)[:, 0], (0, -4), atol=1e-5)
+
+
+def test_swirl_is_local_and_keeps_distances_from_the_middle():
+    motion = KnownMotion("swirl", (201, 201), math.radians(30))
+    angles = []
+    for radius in (1.0, 20.0, 40.0, 80.0, 140.0):
+        u = motion.displacement(point(100, 100 + radius), 1.0)[:, 0]
+        assert math.hypot(u[0], radius + u[1]) == pytest.approx(radius, abs=1e-3)
+        angles.append(math.degrees(math.atan2(u[0], radius + u[1])))
+    assert angles[0] == pytest.approx(30, abs=0.1)
+    assert np.all(np.diff(angles) < 0)
+    assert 0 < angles[-1] < 0.1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", [(64, 90), (4, 64, 90)])
+def test_pull_back_undoes_displacement(kind, shape):
+    motion = known_motion(kind, shape, 6.0, TIMES, seed=3)
+    x = positions(shape)
+    for t in (-0.7, 0.2, 1.0):
+        y = x + motion.displacement(x, t)
+        np.testing.assert_allclose(y + motion.pull_back(y, t), x, atol=1e-4)
+        np.testing.assert_allclose(x + motion.pull_back(x, t) + motion.displacement(x + motion.pull_back(x, t), t), x,
+                                   atol=1e-4)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_has_moved_in_the_first_frame(kind):
+    motion = known_motion(kind, (50, 60), 6.0, TIMES)
+    assert not np.any(motion.displacement(positions((50, 60)), -1.0))
+    assert not np.any(motion.pull_back(positions((50, 60)), -1.0))
+
+
+@pytest.mark.parametrize("kind", MOVING)
+@pytest.mark.parametrize("n_frames", [2, 4, 15])
+@pytest.mark.parametrize("shape", [(96, 96), (257, 140)])
+def test_99th_percentile_is_what_was_asked_for(kind, n_frames, shape):
+    times = np.linspace(-1, 1, n_frames)
+    for wanted in (0.5, 6.0):
+        motion = known_motion(kind, shape, wanted, times)
+        u = np.stack([motion.displacement(positions(shape), t) for t in times])
+        assert np.percentile(np.linalg.norm(u, axis=1), 99) == pytest.approx(wanted, rel=0.01)
+
+
+def test_99th_percentile_in_three_dimensions_counts_z():
+    shape = (6, 40, 48)
+    motion = known_motion("translation", shape, 6.0, TIMES)
+    u = motion.displacement(positions(shape), 1.0)
+    assert np.linalg.norm(u[:, 0, 0, 0]) == pytest.approx(6.0, rel=0.01)
+    assert 0.3 < u[0, 0, 0, 0] < 1.0
+    assert np.ptp(u.reshape(3, -1), axis=1).max() == 0
+    for kind in ("rotation", "shear", "swirl", "vibration"):
+        u = known_motion(kind, shape, 6.0, TIMES).displacement(positions(shape), 1.0)
+        assert not np.any(u[0])
+        np.testing.assert_array_equal(u[:, 0], u[:, -1])
+
+
+@pytest.mark.parametrize("kind", ["translation", "shear"])
+def test_displacement_is_linear_in_time(kind):
+    motion = known_motion(kind, (50, 60), 6.0, TIMES)
+    x = positions((50, 60))
+    last = motion.displacement(x, 1.0)
+    for t in (-0.4, 0.0, 0.6):
+        np.testing.assert_allclose(motion.displacement(x, t), last * (t + 1) / 2, atol=1e-5)
+
+
+def test_vibration_goes_to_and_fro_at_least_once():
+    motion = known_motion("vibration", (65, 65), 6.0, np.linspace(-1, 1, 15))
+    factors = np.array([motion.progress(t) for t in np.linspace(-1, 1, 401)])
+    assert factors.max() == pytest.approx(1, abs=1e-3)
+    assert factors.min() == pytest.approx(-1, abs=1e-3)
+    assert VIBRATION_CYCLES >= 1
+    u = [motion.displacement(point(32, 45), t)[0, 0] for t in (-0.6, 0.2, 1.0)]
+    assert u[0] > 1  # a quarter of a cycle on, it is turned one way,
+    assert u[1] == pytest.approx(-u[0], abs=1e-4)  # then as far the other way,
+    assert u[2] == pytest.approx(u[0], abs=1e-4)  # and back.
+
+
+def test_default_is_fixed_and_seeds_choose_direction_and_sign():
+    default = known_motion("translation", (64, 64), 6.0, TIMES)
+    assert default == known_motion("translation", (64, 64), 6.0, TIMES)
+    np.testing.assert_allclose(
+        default.displacement(point(0, 0), 1.0)[:, 0], (3.0, 6 * math.cos(math.pi / 6)), atol=1e-5
+    )
+    assert len({known_motion("translation", (64, 64), 6.0, TIMES, seed=s).direction_rad for s in range(5)}) == 5
+    assert {np.sign(known_motion("swirl", (64, 64), 6.0, TIMES, seed=s).amplitude) for s in range(8)} == {-1, 1}
+
+
+def test_zero_displacement_does_not_move():
+    motion = known_motion("rotation", (64, 64), 0.0, TIMES)
+    assert not np.any(motion.displacement(positions((64, 64)), 1.0))
+
+
+@pytest.mark.parametrize(
+    ("kind", "displacement", "times", "field"),
+    [
+        ("wobble", 6.0, TIMES, "motion"),
+        ("swirl", -1.0, TIMES, "displacement"),
+        ("swirl", math.nan, TIMES, "displacement"),
+        ("swirl", 60.0, TIMES, "displacement"),
+        ("rotation", 6.0, [-1.0], "times"),
+    ],
+)
+def test_what_cannot_be_is_refused(kind, displacement, times, field):
+    with pytest.raises(InputError) as caught:
+        known_motion(kind, (64, 64), displacement, times)
+    assert caught.value.field == field
