@@ -23,7 +23,8 @@ if [ -z "$python" ]; then
     exit 1
 fi
 
-if ! .venv-tox/bin/tox --version >/dev/null 2>&1; then
+if ! .venv-tox/bin/tox --version >/dev/null 2>&1 ||
+    [ "$(.venv-tox/bin/python --version)" != "$("$python" --version)" ]; then
     "$python" -m venv --clear .venv-tox
     .venv-tox/bin/python -m pip install --quiet --upgrade pip # --group needs 25.1
     .venv-tox/bin/python -m pip install --quiet --group tox

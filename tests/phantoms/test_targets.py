@@ -26,6 +26,12 @@ def random_target(shape: tuple[int, int] = (24, 30), empty: int = 0) -> Target:
     return Target(image)
 
 
+def assert_border_is_free(picture: np.ndarray, border: int) -> None:
+    free = picture.copy()
+    free[border:-border, border:-border] = 0
+    assert not np.any(free)
+
+
 # --- Target
 
 
@@ -89,9 +95,7 @@ def test_the_image_cannot_be_written():
 def test_usaf_fills_the_field_and_leaves_a_border(size, seed):
     picture = usaf1951((size, size), seed).phase.on_grid((size, size))
     assert 0.25 <= np.mean(picture > 0.5) <= 0.40
-    border = size // 10 - 1
-    assert not np.any(picture[:border]) and not np.any(picture[-border:])
-    assert not np.any(picture[:, :border]) and not np.any(picture[:, -border:])
+    assert_border_is_free(picture, size // 10 - 1)
 
 
 def test_usaf_is_binary_and_transparent():
@@ -126,10 +130,11 @@ def test_elements_lie_where_they_belong_and_do_not_touch():
               for key in {(b.group, b.element) for b in bars}}  # fmt: skip
     for element in range(2, 7):
         assert middle[0, element][1] < side / 2 < middle[1, element][1]  # left; right
-    assert middle[0, 1][0] > side / 2 and middle[0, 1][1] > side / 2  # lower right
+    assert np.all(middle[0, 1] > side / 2)  # lower right
     assert all(middle[g, e][0] < middle[g, e + 1][0] for g, e in [(0, 2), (0, 5), (1, 1), (1, 5)])  # downwards
     for i, a in enumerate(bars):
-        assert a.y >= -1e-9 and a.x >= -1e-9 and a.y + a.height <= side + 1e-9 and a.x + a.width <= side + 1e-9
+        assert -1e-9 <= a.y <= side - a.height + 1e-9
+        assert -1e-9 <= a.x <= side - a.width + 1e-9
         gap = 0.4 * min(a.height, a.width)
         for b in bars[:i]:
             apart_y = max(a.y, b.y) - min(a.y + a.height, b.y + b.height)
@@ -187,26 +192,24 @@ def test_usaf_seed_shifts_by_parts_of_a_pixel_only():
 def test_cells_fill_the_field_and_leave_a_border(size):
     picture = cells((size, size)).phase.on_grid((size, size))
     assert 0.25 <= np.mean(picture > 0.1) <= 0.40
-    border = size // 10 - 1
-    assert not np.any(picture[:border]) and not np.any(picture[-border:])
-    assert not np.any(picture[:, :border]) and not np.any(picture[:, -border:])
+    assert_border_is_free(picture, size // 10 - 1)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_every_seed_makes_other_cells_of_the_same_area(seed):
-    picture = cells((96, 128), seed).phase.on_grid((96, 128))
+    picture = cells((72, 96), seed).phase.on_grid((72, 96))
     assert 0.25 <= np.mean(picture > 0.1) <= 0.40
-    other = cells((96, 128), seed + 1).phase.on_grid((96, 128))
+    other = cells((72, 96), seed + 1).phase.on_grid((72, 96))
     assert np.corrcoef(picture.ravel(), other.ravel())[0, 1] < 0.8
-    np.testing.assert_array_equal(picture, cells((96, 128), seed).phase.on_grid((96, 128)))
+    np.testing.assert_array_equal(picture, cells((72, 96), seed).phase.on_grid((72, 96)))
 
 
 def test_cells_are_smooth_and_absorb_weakly_inside():
     phantom = cells((128, 128))
     assert phantom.absorption is not None
     phase, absorption = phantom.phase.image, phantom.absorption.image
-    assert phase.min() == 0 and phase.max() == 1
-    assert absorption.min() == 0 and absorption.max() == pytest.approx(0.3)
+    assert (phase.min(), phase.max()) == (0, 1)
+    assert (absorption.min(), absorption.max()) == pytest.approx((0, 0.3))
     assert np.all(phase[absorption > 1e-3] > 0)
     assert max(np.abs(np.diff(phase, axis=axis)).max() for axis in (0, 1)) < 0.15  # per quarter pixel
 

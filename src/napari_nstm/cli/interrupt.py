@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
@@ -17,12 +16,12 @@ class Interrupt:
     Parameters
     ----------
     tell
-        Called with a sentence when a stop was asked for.
+        Called with `sentence` when a stop was asked for.
     """
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, tell: Callable[[str], None], sentence: str = "Stopping; what was reached is kept.") -> None:
         self.asked = False
-        self._tell = tell
+        self._tell, self._sentence = tell, sentence
         self._before: dict[signal.Signals, Any] = {}
 
     def __call__(self) -> bool:
@@ -34,7 +33,9 @@ class Interrupt:
             self._before[number] = signal.signal(number, self._handle)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -42,5 +43,4 @@ class Interrupt:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        again = " (again: end at once)" if sys.stdin is not None and sys.stdin.isatty() else ""
-        self._tell(f"Stopping; what was reached is kept{again}.")
+        self._tell(self._sentence)

@@ -32,7 +32,9 @@ class Reporter:
     def __enter__(self) -> Reporter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.end_bar()
 
     def say(self, text: str) -> None:
@@ -58,7 +60,12 @@ class Reporter:
     def _show_progress(self, event: Progress) -> None:
         if self._console.is_terminal:
             if self._bar is None:
-                columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[at]}"))
+                columns = (
+                    TextColumn("{task.description}"),
+                    BarColumn(),
+                    MofNCompleteColumn(),
+                    TextColumn("{task.fields[at]}"),
+                )
                 self._bar = Bar(*columns, console=self._console)
                 self._bar.start()
                 self._task = self._bar.add_task("Fitting", total=event.n_steps, at="")
@@ -68,9 +75,44 @@ class Reporter:
             self.say(f"step {event.step} of {event.n_steps}, {describe_progress(event)}")
 
 
+class Counter:
+    """Counts things done, on a terminal only.
+
+    Parameters
+    ----------
+    console
+        Where to write.
+    what
+        What is counted.
+    """
+
+    def __init__(self, console: Console, what: str) -> None:
+        self._console = console
+        self._bar = Bar(TextColumn(what), BarColumn(), MofNCompleteColumn(), console=console, transient=True)
+        self._task = self._bar.add_task(what, total=None)
+
+    def __enter__(self) -> Counter:
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def say(self, text: str) -> None:
+        """Write a line."""
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def show(self, done: int, total: int) -> None:
+        """Show how many are done."""
+        self._bar.update(self._task, completed=done, total=total)
+
+
 def describe_progress(event: Progress) -> str:
     """Say level, granularity, loss and remaining time in a few words."""
-    left = "" if event.remaining_s is None else f", {duration(event.remaining_s)} left"
+    left = "" if event.remaining_s is None or event.step == event.n_steps else f", {duration(event.remaining_s)} left"
     size = "full size" if event.level == 0 else f"1/{2**event.level} size"
     return f"{size}, detail {100 * event.granularity:.0f} %, loss {event.loss:.3e}{left}"
 

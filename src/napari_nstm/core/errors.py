@@ -6,6 +6,8 @@ an abort and would lose the message.
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import ValidationError
 
 
@@ -45,7 +47,6 @@ class StoreError(NstmError):
 
 _TAKES = {
     "missing": "a value (it is required)",
-    "extra_forbidden": "no such key",
     "int_parsing": "a whole number",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -62,10 +63,23 @@ _TAKES = {
     "model_attributes_type": "a mapping of keys to values",
 }
 
+_UNION_MARKS = ("int", "float", "str", "bool")
+
 
 def _shorten(value: object, limit: int = 60) -> str:
     text = " ".join(repr(value).split())
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _path(error: Any) -> tuple[str, ...]:
+    """Return the names and indices that lead to a value, without pydantic's marks of a union's members."""
+    parts = tuple(str(part) for part in error["loc"])
+    return tuple(part for part in parts if "[" not in part and part not in _UNION_MARKS)
+
+
+def _takes(error: Any) -> str:
+    known = _TAKES.get(error["type"])
+    return known or str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
 
 
 def input_error_from(error: ValidationError, prefix: str = "") -> InputError:
@@ -78,9 +92,13 @@ def input_error_from(error: ValidationError, prefix: str = "") -> InputError:
     prefix
         Dotted path of the validated model inside the job (`acquisition`).
     """
-    first = error.errors(include_url=False)[0]
-    parts = [prefix] if prefix else []
-    parts += [str(part) for part in first["loc"]]
+    errors = error.errors(include_url=False)
+    # A value that may be of several types has an error for each: the one that lies deepest knows most.
+    same = [e for e in errors if _path(e)[: len(_path(errors[0]))] == _path(errors[0])]
+    depth = max(len(_path(e)) for e in same)
+    same = [e for e in same if len(_path(e)) == depth]
+    first = same[0]
+    parts = [*([prefix] if prefix else []), *_path(first)]
     field = ".".join(parts) or "job"
     kind, context = first["type"], first.get("ctx", {})
     if kind == "value_error":
@@ -92,7 +110,4 @@ def input_error_from(error: ValidationError, prefix: str = "") -> InputError:
         return InputError(field, "an unknown key", "only the keys in the documentation")
     if kind == "missing":
         return InputError(field, "nothing", _TAKES[kind])
-    takes = _TAKES.get(kind)
-    if takes is None:
-        takes = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return InputError(field, _shorten(first["input"]), takes)
+    return InputError(field, _shorten(first["input"]), ", or ".join(dict.fromkeys(_takes(e) for e in same)))

@@ -103,7 +103,8 @@ class Preview(Event):
     motion_um
         (component, [z,] y, x) displacement u in um from the reference time, coarsely sampled over the field.
     spacing_px, motion_spacing_px
-        Spacing of the samples of `scene` and of `motion_um` in raw pixels, ([z,] y, x); sample 0 of both is the field's.
+        Spacing of the samples of `scene` and of `motion_um` in raw pixels, ([z,] y, x); sample 0 of both is
+        the field's.
     """
 
     step: int

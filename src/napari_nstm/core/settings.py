@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator, model_validator
 
 from napari_nstm.core.errors import InputError
 
@@ -48,12 +48,18 @@ class EncodingSettings(Settings):
 
     n_levels: int = Field(ge=1, le=32, description="Number of levels.")
     n_features: int = Field(ge=1, le=16, description="Features a level holds at each grid point.")
-    base_cells: tuple[float, ...] = Field(description="Cells of the coarsest level along each axis.")
-    fine_cells: tuple[float, ...] = Field(description="Cells of the finest level along each axis.")
+    base_cells: tuple[PositiveFloat, ...] = Field(description="Cells of the coarsest level along each axis.")
+    fine_cells: tuple[PositiveFloat, ...] = Field(description="Cells of the finest level along each axis.")
     hash_entries_log2: int | None = Field(
         default=None, ge=4, le=24, description="Size of each level's hash table (log2); none: dense grids."
     )
     init_scale: float = Field(default=1e-4, ge=0, description="Initial features are uniform in [0, this).")
+
+    @model_validator(mode="after")
+    def _same_axes(self) -> EncodingSettings:
+        if len(self.fine_cells) != len(self.base_cells):
+            raise InputError("fine_cells", f"{len(self.fine_cells)} axes", f"the {len(self.base_cells)} of base_cells")
+        return self
 
 
 class NetworkSettings(Settings):
@@ -102,6 +108,8 @@ class FitSettings(Settings):
 
     @model_validator(mode="after")
     def _pyramid_adds_up(self) -> FitSettings:
+        if any(level < 0 or not 0 <= share <= 1 for level, share in self.pyramid):
+            raise InputError("pyramid", repr(self.pyramid), "levels from 0 up, each with a share from 0 to 1")
         if abs(sum(share for _, share in self.pyramid) - 1) > 1e-6:
             raise InputError("pyramid", repr(self.pyramid), "shares that add up to 1")
         if self.pyramid[-1][0] != 0:

@@ -23,8 +23,9 @@ MAX_STEPS_PER_CALL = 128
 _ADAM = optax.scale_by_adam(b1=0.9, b2=0.99, eps=1e-15)
 
 
+@partial(jax.jit, static_argnames=("architecture",))
 def init_state(architecture: Architecture, seed: int) -> FitState:
-    """Draw the weights a fit starts from."""
+    """Draw the weights a fit starts from; compiled, or the layers would be compiled one by one."""
     key = jax.random.key(seed)
     weights_key, run_key = jax.random.split(key)
     params = SpaceTimeModel(architecture).init(weights_key)

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from napari_nstm.core.errors import StoreError
 from napari_nstm.core.grids import Channel
 from napari_nstm.core.presentation import ChannelPresentation
-from napari_nstm.core.settings import Job
 
 FORMAT = 1
 StoreStatus = Literal["running", "stopped", "finished", "diverged"]
@@ -78,13 +77,6 @@ class StoreRecord(BaseModel):
         """Turn a time in ms into the model's, in [-1, 1] from the first frame to the last."""
         first, last = self.frame_times_ms[0], self.frame_times_ms[-1]
         return 0.0 if last == first else 2 * (time_ms - first) / (last - first) - 1
-
-
-def job_content(job: Job | Mapping[str, Any]) -> dict[str, Any]:
-    """Return a job as plain JSON: what was said in it, not every default."""
-    if isinstance(job, Job):
-        return {"nstm": job.nstm, **job.model_dump(mode="json", exclude_unset=True)}
-    return dict(job)
 
 
 def record_from_json(content: object, where: str) -> StoreRecord:

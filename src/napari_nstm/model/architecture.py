@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from napari_nstm.core.errors import InputError
 from napari_nstm.core.grids import Grid
 from napari_nstm.core.settings import EncodingSettings, FitSettings, NetworkSettings, Settings
 
@@ -53,7 +54,14 @@ def build_architecture(grid: Grid, settings: FitSettings) -> Architecture:
     Dense encodings end at their box, so the scene's covers the whole canvas and the motion's the
     padded field. Hashed encodings go on outside theirs and follow the published boxes: the field of
     view for the motion, and the field enlarged by half of it on each side (y and x) for the scene.
+
+    Raises
+    ------
+    InputError
+        If an encoding's cells do not have the axes of the field.
     """
+    _check_axes("scene_encoding", settings.scene_encoding, grid.ndim)
+    _check_axes("motion_encoding", settings.motion_encoding, grid.ndim + 1)
     if settings.scene_encoding.hash_entries_log2 is None:
         scene_box = Box(origin=grid.canvas_origin, extent=tuple(float(n) for n in grid.canvas_extent))
     else:
@@ -80,3 +88,11 @@ def build_architecture(grid: Grid, settings: FitSettings) -> Architecture:
         rendering=settings.rendering,
         canvas_samples_per_pixel=settings.canvas_samples_per_pixel,
     )
+
+
+def _check_axes(name: str, encoding: EncodingSettings, n_axes: int) -> None:
+    if len(encoding.base_cells) != n_axes:
+        axes = ", ".join("tzyx"[-n_axes:] if n_axes != 3 or name == "scene_encoding" else "tyx")
+        raise InputError(
+            f"fit.advanced.{name}", f"cells along {len(encoding.base_cells)} axes", f"cells along {n_axes} axes: {axes}"
+        )

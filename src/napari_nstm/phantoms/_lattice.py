@@ -24,9 +24,10 @@ def lattice_shape(shape: tuple[int, int]) -> tuple[int, int]:
 
 def cell_centres_px(n_cells: int, first: int = 0) -> NDArray[np.float64]:
     """Return the positions of cells `first` ... along one axis, raw pixels."""
-    return ORIGIN_PX + CELL_PX * np.arange(first, first + n_cells)
+    return np.asarray(ORIGIN_PX + CELL_PX * np.arange(first, first + n_cells), np.float64)
 
 
 def sub_samples(spacing_px: float = 1.0) -> NDArray[np.float64]:
     """Return the offsets from a pixel's centre at which a pixel `spacing_px` wide is sampled, raw pixels."""
-    return spacing_px * ((np.arange(SUPERSAMPLING) + 0.5) / SUPERSAMPLING - 0.5)
+    cells = (np.arange(SUPERSAMPLING) + 0.5) / SUPERSAMPLING - 0.5
+    return np.asarray(spacing_px * cells, np.float64)

@@ -85,7 +85,8 @@ def bars(n_groups: int, y: float = 0.0, x: float = 0.0, first_group: int = 0) ->
         yield from _element(top, x, first_group, element)
         top += (5 + _ELEMENT_GAP) * bar_width(first_group, element)
     yield from _element(bottom - 5 * unit, right - length * unit, first_group, 1)
-    yield Bar(y + _SQUARE_CORNER[0] * unit, x + _SQUARE_CORNER[1] * unit, *(2 * [_SQUARE_SIDE * unit]), first_group, 0)
+    square = _SQUARE_SIDE * unit
+    yield Bar(y + _SQUARE_CORNER[0] * unit, x + _SQUARE_CORNER[1] * unit, square, square, first_group, 0)
 
     if n_groups > 1:
         top = y

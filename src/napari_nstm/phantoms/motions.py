@@ -46,7 +46,8 @@ class KnownMotion:
         What moves how. Translation and shear grow linearly in time, as do the angles of rotation and swirl;
         the angle of a vibration is that of a swirl times a sine of time.
     shape
-        Field of view ([z,] y, x) in raw pixels. Rotation, shear and swirl are about its middle and alike in every plane.
+        Field of view ([z,] y, x) in raw pixels. Rotation, shear and swirl are about its middle, and
+        alike in every plane.
     amplitude
         At t = 1 (vibration: at its extremes): path in pixels within the plane (translation), angle in rad (rotation),
         the same in the middle of the swirl (swirl, vibration), pixels along x per pixel along y (shear).

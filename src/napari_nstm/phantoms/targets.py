@@ -51,7 +51,8 @@ class Target:
         float32, of the shape that follows the component axis.
         """
         index = (np.asarray(positions_px, np.float64) - ORIGIN_PX) / CELL_PX
-        return np.asarray(map_coordinates(self.image, index, order=1, mode="grid-constant"), np.float32)
+        values = map_coordinates(self.image, index.reshape(2, -1), order=1, mode="grid-constant")
+        return np.asarray(values, np.float32).reshape(index.shape[1:])
 
     def on_grid(
         self, shape: tuple[int, int], pull_back: PullBack | None = None, spacing_px: tuple[float, float] = (1.0, 1.0)
@@ -108,7 +109,8 @@ def usaf1951(shape: tuple[int, int], seed: int = 0, fill: float = 0.33) -> Phant
         pixel, so that the bars lie differently on the pixels.
     fill
         Wanted fraction of the field that is bright. A tenth of the field's shorter side stays free on every
-        side, which limits the fraction to about 0.26 in a square field, whatever is wanted.
+        side, which limits the fraction, whatever is wanted, to 0.26-0.28 in a square field of 128 pixels or
+        more (0.22 in a smaller one, which holds one group only) and to less in an oblong one.
 
     Raises
     ------

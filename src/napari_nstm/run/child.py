@@ -15,9 +15,6 @@ import traceback
 from pathlib import Path
 from typing import IO, NoReturn
 
-# Seconds a run has for its checkpoint once the parent is gone; a compile may take longer and is then cut off.
-GRACE_S = 5.0
-
 
 def _take_over_streams() -> tuple[IO[str], IO[str]]:
     """Keep standard input and output for the protocol; whatever libraries print goes to standard error, the log."""
@@ -45,7 +42,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Serve the process that started this one."""
     parser = argparse.ArgumentParser(prog="python -m napari_nstm.run.child", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="for the arrays of events; removed at the end")
-    folder: Path = parser.parse_args(arguments).folder
+    parser.add_argument("--grace-s", type=float, default=5.0, help="time for a checkpoint once the parent is gone")
+    options = parser.parse_args(arguments)
+    folder: Path = options.folder
     commands, events = _take_over_streams()
     _step_back()
     # jax would otherwise take three quarters of the GPU's memory from napari's canvas.
@@ -57,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     def leave_soon() -> None:
         # In the reading thread: the main one may be inside a compile that nothing can interrupt.
-        time.sleep(GRACE_S)
+        time.sleep(options.grace_s)
         leave(1)
 
     try:
@@ -69,7 +68,7 @@ def main(arguments: list[str] | None = None) -> None:
             serve(inbox, Outbox(events, folder))
         except ParentGoneError:
             leave(1)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 -- whatever it is, the log gets it and the process ends
         traceback.print_exc()
         leave(1)
     leave(0)

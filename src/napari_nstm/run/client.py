@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -35,14 +36,15 @@ class Child:
     ----------
     environment
         Variables for the process beside those of this one.
+    grace_s
+        Seconds that a run has for its checkpoint when the process is closed, or this one ends in any way.
     """
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
-        self._environment = dict(environment or {})
+    def __init__(self, environment: Mapping[str, str] | None = None, grace_s: float = 5.0) -> None:
+        self._environment, self._grace_s = dict(environment or {}), grace_s
         self._process: subprocess.Popen[str] | None = None
         self._folder = Path()
         self._incoming: queue.Queue[Event | None] = queue.Queue()
-        self._running: set[str] = set()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -54,10 +56,11 @@ class Child:
             raise ChildError("This process was started before; make a new one.")
         self._folder = Path(tempfile.mkdtemp(prefix="napari-nstm-"))
         environment = {**os.environ, "XLA_PYTHON_CLIENT_PREALLOCATE": "false", "PYTHONUTF8": "1", **self._environment}
+        options = ["--folder", str(self._folder), "--grace-s", str(self._grace_s)]
         with self.log_path.open("wb") as log:
             self._process = subprocess.Popen(
                 # -P: a file called random.py in the user's folder must not stand in for the library.
-                [sys.executable, "-P", "-m", "napari_nstm.run.child", "--folder", str(self._folder)],
+                [sys.executable, "-P", "-m", "napari_nstm.run.child", *options],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -72,7 +75,9 @@ class Child:
     def __enter__(self) -> Child:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close() if error is None else self.kill()
 
     @property
@@ -90,17 +95,15 @@ class Child:
         """File with what its libraries print."""
         return self._folder / "log.txt"
 
-    def close(self, timeout_s: float = 8.0) -> None:
+    def close(self) -> None:
         """End the process: a run in it checkpoints first, for some seconds at most."""
         process = self._started()
         self._closed = True
         if process.stdin is not None:
-            try:
+            with suppress(OSError):  # it ended before, with a command unread
                 process.stdin.close()
-            except OSError:  # it ended before, with a command unread
-                pass
         try:
-            process.wait(timeout_s)
+            process.wait(self._grace_s + 3.0)
         except subprocess.TimeoutExpired:
             self.kill()
         self._clean_up(process)
@@ -120,9 +123,7 @@ class Child:
 
     # -- commands -----------------------------------------------------------
 
-    def run(
-        self, job: Job, base_dir: str | Path = ".", raw: RawData | None = None, *, overwrite: bool = False
-    ) -> str:
+    def run(self, job: Job, base_dir: str | Path = ".", raw: RawData | None = None, *, overwrite: bool = False) -> str:
         """Start a job (after those before it) and return the id that all its events carry.
 
         Parameters
@@ -224,7 +225,6 @@ class Child:
     def _begin(self, name: str, command: Mapping[str, Any], raw: RawData | None) -> str:
         run_id = uuid4().hex[:12]
         written = {} if raw is None else {"raw": self._write_raw(raw, run_id)}
-        self._running.add(run_id)
         self.send({"command": name, "run_id": run_id, **command, **written})
         return run_id
 
@@ -256,7 +256,6 @@ class Child:
             self._incoming.put(None)
 
     def _forget(self, run_id: str) -> None:
-        self._running.discard(run_id)
         for path in self._folder.glob(f"{run_id}-*.npy"):
             path.unlink(missing_ok=True)
 
@@ -276,10 +275,8 @@ class Child:
 
     def _clean_up(self, process: subprocess.Popen[str]) -> None:
         if process.stdin is not None and not process.stdin.closed:
-            try:
+            with suppress(OSError):  # it ended before, with a command unread
                 process.stdin.close()
-            except OSError:  # a command that it never read
-                pass
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
@@ -310,6 +307,4 @@ def _last_line(log: Path) -> str:
 def _windows_flags() -> int:
     if sys.platform != "win32":
         return 0
-    return (
-        subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS
-    )
+    return subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS

@@ -118,7 +118,10 @@ def replace_dotted(content: Mapping[str, Any], dotted: str, value: Any) -> dict[
     """Return nested mappings with the value at a dotted name (`background.path`) replaced."""
     first, _, rest = dotted.partition(".")
     inner = content.get(first)
-    return {**content, first: replace_dotted(inner if isinstance(inner, Mapping) else {}, rest, value) if rest else value}
+    return {
+        **content,
+        first: replace_dotted(inner if isinstance(inner, Mapping) else {}, rest, value) if rest else value,
+    }
 
 
 def _absolute(base_dir: Path, path: str) -> str:

@@ -74,10 +74,11 @@ def fit_loop(
     """
     output = plan.job.output
     clock = _Remaining(solver)
-    previews = _Pace(output.preview_every_s, _PREVIEW_PAUSE, ready=False)
-    checkpoints = _Pace(output.checkpoint_every_s, _CHECKPOINT_PAUSE, ready=False)
+    previews = _Pace(output.preview_every_s, _PREVIEW_PAUSE)
+    checkpoints = _Pace(output.checkpoint_every_s, _CHECKPOINT_PAUSE)
     chunk_s = min(_CHUNK_S, output.preview_every_s)
     before, began = course.elapsed_s, time.monotonic()
+    first = True
     try:
         while int(state.step) < solver.n_steps:
             if should_stop():
@@ -101,7 +102,8 @@ def fit_loop(
                 course.elapsed_s,
                 remaining,
             )
-            if previews.due():
+            # The first call does a step or two, to compile: there is nothing to see yet.
+            if previews.due() and not first:
                 with previews.timed(), device_errors():
                     preview = make_preview(solver, state, plan, run_id, report.level)
                 yield preview
@@ -109,6 +111,7 @@ def fit_loop(
                 with checkpoints.timed(), device_errors():
                     checkpoint(state)
                 yield Checkpointed(run_id, report.step)
+            first = False
     except (GeneratorExit, KeyboardInterrupt):
         checkpoint(state)
         raise
@@ -159,9 +162,9 @@ def device_errors() -> Iterator[None]:
 class _Pace:
     """When something is due that must come every so often, but not take more than its share of the time."""
 
-    def __init__(self, every_s: float, pause: float, *, ready: bool) -> None:
+    def __init__(self, every_s: float, pause: float) -> None:
         self._every_s, self._pause = every_s, pause
-        self._next = time.monotonic() + (0.0 if ready else every_s)
+        self._next = time.monotonic() + every_s
 
     def due(self) -> bool:
         return time.monotonic() >= self._next

@@ -16,7 +16,7 @@ from napari_nstm.core.errors import InputError
 from napari_nstm.core.settings import AcquisitionSettings, FitSettings, Job
 from napari_nstm.imaging import registry
 from napari_nstm.imaging.base import Modality
-from napari_nstm.io.raw import read_raw
+from napari_nstm.io.raw import read_raw, to_axes
 from napari_nstm.io.store import check_output
 from napari_nstm.run.job import acquisition_settings, fit_settings, with_absolute_paths
 
@@ -125,17 +125,15 @@ def make_plan(
     )
 
 
-def read_frames(
-    job: Job, modality: Modality, settings: AcquisitionSettings, raw: RawInput, base_dir: Path
-) -> RawData:
+def read_frames(job: Job, modality: Modality, settings: AcquisitionSettings, raw: RawInput, base_dir: Path) -> RawData:
     """Read the raw frames and the arrays that the settings name, where they were not given."""
     if raw is None:
         array, axes, pixel_size = read_raw(base_dir / Path(job.raw).expanduser(), job.axes)
         data = RawData(array, {}, pixel_size, job.raw)
     else:
         data = raw if isinstance(raw, RawData) else RawData(np.asarray(raw), name=job.raw)
-        array, axes = data.frames, job.axes
-    data = replace(data, frames=array)
+        axes = job.axes
+    data = replace(data, frames=to_axes(data.frames, axes, modality.raw_axes))
     missing = {name: path for name, path in modality.array_paths(settings).items() if name not in data.extras}
     extras = {
         name: read_raw(base_dir / Path(path).expanduser(), field=f"acquisition.{name}")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
@@ -13,9 +14,10 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_nstm.core.errors import ChildError, InputError, StoreError
+from napari_nstm.core.errors import InputError, NstmError, StoreError
 from napari_nstm.core.events import Event, Finished, Notice, Prepared, Status
 from napari_nstm.core.settings import FitSettings
+from napari_nstm.io.result import CHECKPOINT
 from napari_nstm.io.store import StoredResult, StoreRecord, StoreWriter, load_checkpoint, open_result
 from napari_nstm.run.environment import versions
 from napari_nstm.run.job import JobSource, load_job
@@ -25,7 +27,7 @@ from napari_nstm.run.raw_copy import keep_raw
 if TYPE_CHECKING:
     from napari_nstm.fit.solver import Solver
     from napari_nstm.fit.state import FitState
-    from napari_nstm.run.loop import Course, Outcome
+    from napari_nstm.run.loop import Outcome
 
 Stop = Callable[[], bool]
 
@@ -175,9 +177,10 @@ def iter_resume(
     # The stored values, not the preset's: a newer version may have another preset.
     plan = replace(plan, fit=FitSettings.model_validate(stored.record.fit), output_times_ms=stored.times_ms)
 
-    def reopen(record: StoreRecord) -> tuple[StoreWriter, StoreRecord | None]:
-        if not stored.has_checkpoint:
-            return StoreWriter(path, record), None
+    def reopen(_: StoreRecord) -> tuple[StoreWriter, StoreRecord | None]:
+        if stored.status == "running" and not (path / CHECKPOINT).exists():
+            # It ended before its first checkpoint: begin anew, in the same store.
+            return StoreWriter(path, stored.record), None
         return StoreWriter.reopen(path), stored.record
 
     yield from _run(plan, reopen, run_id or uuid4().hex[:12], should_stop or (lambda: False), began)
@@ -234,11 +237,10 @@ def _run(
 
 
 def _keep_compiled(run_id: str) -> Iterator[Event]:
-    import jax
-
     from napari_nstm.fit.device import use_compile_cache
 
-    if jax.config.jax_compilation_cache_dir is None:
+    # Where the user says where, jax has heard it already.
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         try:
             use_compile_cache()
         except OSError as error:
@@ -324,5 +326,5 @@ def _last_result(events: Iterator[Event], on_event: Callable[[Event], None] | No
         if isinstance(event, Finished):
             if isinstance(event.result, Result):
                 return event.result
-            raise StoreError(event.message)
-    raise ChildError("The run ended without a result.")
+            raise NstmError(event.message)
+    raise NstmError("The run ended without a result.")

@@ -7,6 +7,7 @@ import threading
 import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,8 +17,10 @@ from numpy.typing import NDArray
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import InputError, NstmError
 from napari_nstm.core.events import Event, Failed
+from napari_nstm.run.environment import versions
 from napari_nstm.run.job import job_from_mapping
 from napari_nstm.run.protocol import ArrayFolder, Ready, decode_command, encode_event
+from napari_nstm.run.reconstruct import iter_reconstruct, iter_resume
 
 
 class ParentGoneError(Exception):
@@ -104,11 +107,9 @@ class Outbox:
 
 def serve(inbox: Inbox, outbox: Outbox) -> None:
     """Load jax, say so, and run one job after another until the parent is gone."""
-    # Importing these loads jax: seconds, in which the inbox listens already.
-    from napari_nstm.run import reconstruct
-    from napari_nstm.run.environment import use_compile_cache, versions
+    # Loads jax: seconds, in which the inbox listens already.
+    import_module("napari_nstm.run.loop")
 
-    use_compile_cache()
     outbox.send(Ready("", versions()))
     for command in inbox.jobs():
         if inbox.closing.is_set():
@@ -118,7 +119,7 @@ def serve(inbox: Inbox, outbox: Outbox) -> None:
             continue
         run_id = command["run_id"]
         try:
-            with closing(_events_of(command, inbox, reconstruct)) as events:
+            with closing(_events_of(command, inbox)) as events:
                 for event in events:
                     outbox.send(event)
                     if inbox.closing.is_set():
@@ -132,7 +133,7 @@ def serve(inbox: Inbox, outbox: Outbox) -> None:
             outbox.send(Failed(run_id, None, f"An unexpected {type(error).__name__}: {_one_line(error)}"))
 
 
-def _events_of(command: dict[str, Any], inbox: Inbox, reconstruct: Any) -> Generator[Event, None, None]:
+def _events_of(command: dict[str, Any], inbox: Inbox) -> Generator[Event, None, None]:
     run_id = command["run_id"]
     raw = None if command.get("raw") is None else _read_raw(command["raw"])
 
@@ -140,9 +141,9 @@ def _events_of(command: dict[str, Any], inbox: Inbox, reconstruct: Any) -> Gener
         return inbox.stop_asked(run_id)
 
     if command["command"] == "resume":
-        yield from reconstruct.iter_resume(command["store"], raw, should_stop=should_stop, run_id=run_id)
+        yield from iter_resume(command["store"], raw, should_stop=should_stop, run_id=run_id)
         return
-    yield from reconstruct.iter_reconstruct(
+    yield from iter_reconstruct(
         job_from_mapping(command["job"]),
         raw,
         base_dir=command["base_dir"],

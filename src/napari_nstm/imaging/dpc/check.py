@@ -111,7 +111,8 @@ def _saturation(frames: NDArray[Any]) -> str | None:
     share = 100 * n_at / frames.size
     plural = "s" if n_at > 1 else ""
     amount = f"{n_at} saturated pixel{plural} ({share:.2g} %, at {highest})"
-    return f"{amount} in frame{'s' * (len(where) > 1)} {', '.join(where)}: the phase there is wrong."
+    frames_hit = f"{len(where)} frames" if len(where) > 8 else f"frame{'s' * (len(where) > 1)} {', '.join(where)}"
+    return f"{amount} in {frames_hit}: the phase there is wrong."
 
 
 def _lost_band(optics: Optics, settings: DpcSettings) -> str | None:

@@ -18,7 +18,7 @@ N_LEVELS = 4
 
 # The kernels of DPC fall off like 1/r. At four times lambda/NA the wrap-around of a random object is under
 # 1 % of the contrast's rms with half discs, and under 4 % with thin half annuli.
-_REACH = 4.0
+_REACH = 3.4
 
 
 def reach_px(optics: Optics, pixel_size_um: float) -> int:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.grids import Grid
-from napari_nstm.core.settings import FitSettings, Preset
+from napari_nstm.core.settings import AcquisitionSettings, FitSettings, Preset
 from napari_nstm.imaging.base import Simulation, SimulationRequest
 from napari_nstm.imaging.dpc.settings import DpcSettings, ImageBackground
 
@@ -26,7 +26,7 @@ class Dpc:
 
     name: ClassVar[str] = "dpc"
     title: ClassVar[str] = "Differential phase contrast"
-    Settings: ClassVar[type[DpcSettings]] = DpcSettings
+    Settings: ClassVar[type[AcquisitionSettings]] = DpcSettings
     raw_axes: ClassVar[str] = "tyx"
     simulation_options: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "target": ("usaf", "cells"),

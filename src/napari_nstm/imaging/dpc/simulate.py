@@ -60,7 +60,8 @@ def simulate(request: SimulationRequest) -> Simulation:
     field = (request.size, request.size)
     phantom = {"usaf": usaf1951, "cells": cells}[target](field, seed=request.seed)
     times = np.linspace(-1, 1, len(_SETTINGS.source_angles_deg))
-    motion = known_motion(request.motion, field, request.displacement_px, times)
+    # Seed 0 is the plain case: the target in the middle, the motion in its usual direction.
+    motion = known_motion(request.motion, field, request.displacement_px, times, request.seed or None)
 
     extent = fft.next_fast_len(request.size + 2 * _BORDER_PX, real=True)
     inner = (slice(_BORDER_PX, _BORDER_PX + request.size),) * 2
@@ -114,4 +115,4 @@ def _linear(scene: Float, transfer: TransferFunctions, condition: int) -> Float:
 
 
 def _abbe(scene: Float, optics: Optics, condition: int) -> Float:
-    return abbe(scene[1], scene[0], optics, _SETTINGS.pixel_size_um, (condition,), _SOURCE_POINTS)[0]
+    return np.asarray(abbe(scene[1], scene[0], optics, _SETTINGS.pixel_size_um, (condition,), _SOURCE_POINTS)[0])

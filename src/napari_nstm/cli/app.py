@@ -1,0 +1,148 @@
+"""The commands, their arguments and help. What they need is imported when they run: `--help` stays fast."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="napari-nstm",
+    help="A moving sample from several shots: sharp at every moment, and how it moved.",
+    no_args_is_help=False,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+_DEVICE = "auto, cpu, gpu or gpu:1; default: what the job says."
+_PRESET = "fast (pictures in seconds) or paper (as published); default: what the job says."
+_OVERWRITE = "Replace an existing result."
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Say the version and exit.")] = False,
+) -> None:
+    if version:
+        from napari_nstm import __version__
+
+        typer.echo(f"napari-nstm {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for everything it makes.")] = Path("nstm-demo"),
+    size: Annotated[int, typer.Option(help="Pixels along y and x.")] = 256,
+    device: Annotated[str, typer.Option(help="auto, cpu, gpu or gpu:1.")] = "auto",
+    show: Annotated[
+        bool, typer.Option("--show/--no-show", help="Open napari at the end, where there is a screen.")
+    ] = True,
+) -> int:
+    """Simulate a small moving sample, reconstruct it, make a movie and a comparison picture."""
+    from napari_nstm.cli.demo import run_demo
+
+    return run_demo(out, size=size, device=device, show=show)
+
+
+@app.command()
+def simulate(
+    modality: Annotated[str, typer.Argument(help="dpc, or any registered modality.")],
+    out: Annotated[Path, typer.Option(help="Folder for raw.tif, truth.tif, truth_motion.npy and job.yml.")],
+    motion: Annotated[str, typer.Option(help="none, translation, rotation, shear, swirl or vibration.")] = "swirl",
+    displacement: Annotated[float, typer.Option(help="99th percentile of the displacement, in raw pixels.")] = 6.0,
+    size: Annotated[int, typer.Option(help="Raw pixels along y and x.")] = 256,
+    noise: Annotated[float, typer.Option(help="Gaussian sigma, as a fraction of the background.")] = 0.005,
+    seed: Annotated[int, typer.Option(help="Seed of noise and target.")] = 0,
+    target: Annotated[str | None, typer.Option(help="What is looked at (dpc: usaf or cells).")] = None,
+    forward: Annotated[str | None, typer.Option(help="How frames are made (dpc: linear or abbe).")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="A further choice of the modality, NAME=VALUE.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that were made before.")] = False,
+) -> None:
+    """Make raw frames of a known moving sample, with the truth and a job that reconstructs them."""
+    from napari_nstm.cli.simulate import simulate_to, simulation_request
+
+    choices = {"target": target, "forward": forward}
+    request = simulation_request(motion, displacement, size, noise, seed, choices, option or [])
+    folder = simulate_to(modality, request, out, overwrite=overwrite)
+    typer.echo(f"{folder / 'job.yml'}: now run  napari-nstm reconstruct {folder / 'job.yml'}")
+
+
+@app.command()
+def reconstruct(
+    job: Annotated[Path, typer.Argument(help="Job file (YAML or JSON).")],
+    out: Annotated[Path | None, typer.Option(help="Result store; default: what the job says.")] = None,
+    preset: Annotated[str | None, typer.Option(help=_PRESET)] = None,
+    device: Annotated[str | None, typer.Option(help=_DEVICE)] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=_OVERWRITE)] = False,
+) -> int:
+    """Reconstruct the frames of a job file."""
+    from napari_nstm.cli.fitting import reconstruct_job
+
+    return reconstruct_job(job, out=out, preset=preset, device=device, overwrite=overwrite)
+
+
+@app.command()
+def resume(store: Annotated[Path, typer.Argument(help="Store of a run that was stopped or interrupted.")]) -> int:
+    """Go on with a run from its last checkpoint."""
+    from napari_nstm.cli.fitting import resume_store
+
+    return resume_store(store)
+
+
+@app.command()
+def movie(
+    store: Annotated[Path, typer.Argument(help="Result store.")],
+    out: Annotated[Path, typer.Argument(help="The movie: .mp4 or .gif.")],
+    frames: Annotated[int | None, typer.Option(help="Moments to show; default: as the speed needs.")] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames per second; default: real time or a round factor.")] = None,
+    channel: Annotated[str | None, typer.Option(help="What is shown; default: the last channel.")] = None,
+    plane: Annotated[int | None, typer.Option(help="Plane of a volume; default: the middle one.")] = None,
+    boomerang: Annotated[bool, typer.Option("--boomerang", help="Play forward and back.")] = False,
+    side_by_side: Annotated[bool, typer.Option("--side-by-side", help="With the conventional result.")] = False,
+    no_arrows: Annotated[bool, typer.Option("--no-arrows", help="Without the motion.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing movie.")] = False,
+) -> int:
+    """Write a movie of a result, with arrows, scale bar and time."""
+    from napari_nstm.cli.files import make_movie
+
+    return make_movie(
+        store,
+        out,
+        n_frames=frames,
+        fps=fps,
+        channel=channel,
+        plane=plane,
+        loop="boomerang" if boomerang else "once",
+        side_by_side=side_by_side,
+        arrows=not no_arrows,
+        overwrite=overwrite,
+    )
+
+
+@app.command()
+def export(
+    store: Annotated[Path, typer.Argument(help="Result store.")],
+    to: Annotated[str, typer.Option(help="Format: ome-tiff.")] = "ome-tiff",
+    out: Annotated[Path | None, typer.Option(help="The file; default: beside the store.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+) -> None:
+    """Write a result in a format that other programs read."""
+    from napari_nstm.cli.files import export_store
+
+    export_store(store, to, out, overwrite=overwrite)
+
+
+@app.command()
+def info(
+    store: Annotated[Path | None, typer.Argument(help="Result store; without one: this installation.")] = None,
+) -> None:
+    """Say what a result is and how it was made, or what this installation has."""
+    from napari_nstm.cli.files import describe_installation, describe_store
+
+    typer.echo(describe_installation() if store is None else describe_store(store))

@@ -1,0 +1,113 @@
+"""The commands that fit: reconstruct and resume."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Generator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from napari_nstm.cli.interrupt import Interrupt
+from napari_nstm.cli.progress import Reporter
+from napari_nstm.core.events import Event, Finished
+from napari_nstm.core.settings import Job
+
+INTERRUPTED = 130
+
+
+def reconstruct_job(
+    job_file: Path, *, out: Path | None, preset: str | None, device: str | None, overwrite: bool
+) -> int:
+    """Run a job file and return the exit status."""
+    from napari_nstm.run.job import load_job
+
+    job, base_dir = load_job(job_file)
+    job = with_changes(job, out=out, preset=preset, device=device)
+
+    def events(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from napari_nstm.run.reconstruct import iter_reconstruct
+
+        return iter_reconstruct(job, base_dir=base_dir, overwrite=overwrite, should_stop=should_stop)
+
+    return follow(events, (base_dir / job.output.path).absolute())[0]
+
+
+def resume_store(store: Path) -> int:
+    """Go on with the run of a store and return the exit status."""
+
+    def events(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from napari_nstm.run.reconstruct import iter_resume
+
+        return iter_resume(store, should_stop=should_stop)
+
+    return follow(events, store.absolute())[0]
+
+
+def with_changes(job: Job, *, out: Path | None, preset: str | None, device: str | None) -> Job:
+    """Apply what the command line says to a job."""
+    from napari_nstm.run.job import job_from_mapping
+
+    content: dict[str, Any] = job.model_dump(exclude_unset=True)
+    said = {"preset": preset, "device": device}
+    content["fit"] = {**content.get("fit", {}), **{name: value for name, value in said.items() if value is not None}}
+    if out is not None:
+        content["output"] = {**content.get("output", {}), "path": str(out.absolute())}
+    return job_from_mapping(content)
+
+
+def follow(
+    events: Callable[[Callable[[], bool]], Generator[Event, None, None]], store: Path
+) -> tuple[int, Finished | None]:
+    """Show a run until its end.
+
+    Parameters
+    ----------
+    events
+        Starts the run; takes the function that says whether to stop.
+    store
+        Where the run writes.
+
+    Returns
+    -------
+    status, finished
+        Exit status, and the run's last event.
+    """
+    console = Console(highlight=False)
+    finished: Finished | None = None
+    with Reporter(console) as reporter, Interrupt(reporter.say) as interrupt:
+        try:
+            with closing(events(interrupt)) as stream:
+                for event in stream:
+                    reporter.show(event)
+                    if isinstance(event, Finished):
+                        finished = event
+        except KeyboardInterrupt:
+            reporter.end_bar()
+            reporter.say("Ended at once." + _how_to_resume(store))
+            return INTERRUPTED, None
+        reporter.end_bar()
+        return _report_end(reporter, finished, store), finished
+
+
+def _report_end(reporter: Reporter, finished: Finished | None, store: Path) -> int:
+    if finished is None or finished.path is None:
+        reporter.say("Stopped; nothing was written.")
+        return INTERRUPTED
+    if finished.status == "stopped":
+        reporter.say(f"{finished.message} The result so far is in {finished.path}." + _how_to_resume(store))
+        return INTERRUPTED
+    if finished.status == "diverged":
+        print(f"napari-nstm: {finished.message} It is in {finished.path}.", file=sys.stderr)
+        return 2
+    reporter.say(f"{finished.message} The result is in {finished.path}.")
+    return 0
+
+
+def _how_to_resume(store: Path) -> str:
+    if not (store / "zarr.json").exists():
+        return " Nothing was written."
+    return f"\nTo go on:  napari-nstm resume {shlex.quote(str(store))}"

@@ -1,0 +1,115 @@
+"""The command `simulate`: files of a known moving sample."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_nstm.core.errors import InputError
+from napari_nstm.core.settings import FitRequest, Job, OutputSettings
+from napari_nstm.imaging import registry
+from napari_nstm.imaging.base import Motion, Simulation, SimulationRequest
+
+FILES = ("raw.tif", "truth.tif", "truth_motion.npy", "job.yml")
+
+
+def simulation_request(
+    motion: str,
+    displacement: float,
+    size: int,
+    noise: float,
+    seed: int,
+    choices: Mapping[str, str | None],
+    further: Sequence[str],
+) -> SimulationRequest:
+    """Check what the command line says.
+
+    Raises
+    ------
+    InputError
+        Names the option at fault.
+    """
+    motions = get_args(Motion)
+    if motion not in motions:
+        raise InputError("--motion", repr(motion), ", ".join(motions[:-1]) + f" or {motions[-1]}")
+    for name, value in (("--displacement", displacement), ("--noise", noise)):
+        if not (math.isfinite(value) and value >= 0):
+            raise InputError(name, f"{value:g}", "a number that is not negative")
+    if size < 1:
+        raise InputError("--size", str(size), "a number of pixels")
+    if not 0 <= seed < 2**31:
+        raise InputError("--seed", str(seed), "a whole number from 0 to 2147483647")
+    options = {name: value for name, value in choices.items() if value is not None}
+    for text in further:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise InputError("--option", repr(text), "NAME=VALUE")
+        options[name] = value
+    return SimulationRequest(cast(Motion, motion), displacement, size, noise, seed, options)
+
+
+def simulate_to(modality_name: str, request: SimulationRequest, folder: Path, *, overwrite: bool = False) -> Path:
+    """Simulate and write `FILES` into a folder; returns the folder.
+
+    Raises
+    ------
+    InputError
+        If the modality knows no such choice, or there are files already.
+    """
+    simulation = run_simulation(modality_name, request)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError("--out", f"{folder}, which cannot be made ({error.strerror})", "a folder") from error
+    there = [name for name in FILES if (folder / name).exists()]
+    if there and not overwrite:
+        raise InputError("--out", f"{folder}, which holds {there[0]} already", "another folder, or --overwrite")
+    write_simulation(simulation, modality_name, folder)
+    return folder
+
+
+def run_simulation(modality_name: str, request: SimulationRequest) -> Simulation:
+    """Simulate; raises InputError for a choice that the modality does not know."""
+    modality = registry.modality(modality_name)
+    for name, value in request.options.items():
+        known = modality.simulation_options
+        if name not in known:
+            takes = " or ".join(known) if known else f"no further choice for {modality_name}"
+            raise InputError("--option", f"{name}={value}", takes)
+        if value not in known[name]:
+            raise InputError(f"--{name}", repr(value), " or ".join(known[name]))
+    return modality.simulate(request)
+
+
+def write_simulation(simulation: Simulation, modality_name: str, folder: Path) -> None:
+    """Write raw frames, truth, true motion and the job that reconstructs the frames."""
+    from napari_nstm.run.job import dump_job
+
+    pixel_size = simulation.settings.pixel_size_um
+    space = "ZYX"[-(simulation.raw.ndim - 1) :]
+    _write_tiff(folder / "raw.tif", simulation.raw, "T" + space, pixel_size)
+    _write_tiff(folder / "truth.tif", simulation.truth, "TC" + space, pixel_size)
+    np.save(folder / "truth_motion.npy", simulation.motion_px, allow_pickle=False)
+    job = Job(
+        nstm=1,
+        modality=modality_name,
+        raw="raw.tif",
+        acquisition=simulation.settings.model_dump(mode="json", exclude_none=True),
+        fit=FitRequest(preset="fast", seed=0),
+        output=OutputSettings(path="result.zarr"),
+    )
+    (folder / "job.yml").write_text(dump_job(job), encoding="utf-8")
+
+
+def _write_tiff(path: Path, array: NDArray[Any], axes: str, pixel_size_um: float) -> None:
+    import tifffile
+
+    size = {f"PhysicalSize{axis}": pixel_size_um for axis in "XY"}
+    units = {f"PhysicalSize{axis}Unit": "µm" for axis in "XY"}
+    # OME: axes and pixel size travel with the file, and napari and Fiji read them.
+    tifffile.imwrite(path, array, ome=True, metadata={"axes": axes, **size, **units})

@@ -1,0 +1,106 @@
+"""What a movie shows of a result: one channel, and arrows of its motion."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_nstm.core.errors import InputError
+from napari_nstm.core.warp import Float
+from napari_nstm.io._arrows import Arrows, arrow_grid, arrow_spacing, nice_stretch, visible_points
+from napari_nstm.io._colors import direction_colors, speed_colors
+from napari_nstm.io._sheet import MotionKey
+from napari_nstm.io._text import round_length, time_texts
+from napari_nstm.io.draw import stretch_note, typical_length
+from napari_nstm.io.result import StoredResult
+
+ArrowColor = Literal["direction", "speed"]
+
+
+class View:
+    """One channel, and of a volume one plane, of a result at any time."""
+
+    def __init__(self, result: StoredResult, channel: int, plane: int | None) -> None:
+        self.result, self.channel = result, result.channels[channel]
+        self._index = channel
+        volume = len(result.shape) == 3
+        self.plane = (result.shape[0] // 2 if plane is None else plane) if volume else None
+        if self.plane is not None and not 0 <= self.plane < result.shape[0]:
+            raise InputError("plane", str(self.plane), f"0 to {result.shape[0] - 1}")
+        self.shape = (result.shape[-2], result.shape[-1])
+
+    @property
+    def quantity(self) -> str:
+        """Name of the channel, with its unit."""
+        return self.channel.name + (f" ({self.channel.unit})" if self.channel.unit else "")
+
+    def image(self, time_ms: float) -> Float:
+        """Render the scene at a time: (y, x)."""
+        return self._flat(self.result.scene_at(time_ms))
+
+    def conventional(self) -> Float:
+        """Return the conventional reconstruction, (y, x)."""
+        image = self.result.conventional
+        if image is None:
+            raise InputError("side_by_side", "a result without a conventional reconstruction", "one that has it")
+        return self._flat(image)
+
+    def motion_px(self, time_ms: float, points: NDArray[np.floating]) -> Float:
+        """Return u since the first frame at points (2, point), (y, x) in pixels."""
+        where = np.asarray(points, np.float32)
+        if self.plane is not None:
+            where = np.concatenate([np.full((1, where.shape[1]), self.plane, np.float32), where])
+        u_um = self.result.displacement_at(time_ms, where_px=where)[-2:]
+        return np.asarray(u_um / np.reshape(self.result.pixel_size_um[-2:], (2, 1)), np.float32)
+
+    def _flat(self, scene: Float) -> Float:
+        image = scene[self._index]
+        return np.asarray(image if self.plane is None else image[self.plane])
+
+
+class Motion:
+    """Arrows at every moment of a movie; they start at the same points throughout."""
+
+    def __init__(self, view: View, times: list[float], color: ArrowColor, factor: int) -> None:
+        spacing = arrow_spacing(view.shape, factor)
+        points = arrow_grid(view.shape, spacing)
+        self._points = points[:, visible_points(view.image(times[0]), points, spacing)]
+        self._vectors = np.stack([view.motion_px(time, self._points) for time in times])
+        self._spacing = spacing
+        self.stretch = nice_stretch(max(typical_length(vectors) for vectors in self._vectors), spacing)
+        since = f"since {time_texts([times[0], times[-1]])[0]}"
+        if color == "direction" or len(times) < 2:
+            colors = direction_colors(np.arctan2(self._vectors[:, 0], self._vectors[:, 1]))
+            self.key = MotionKey((f"motion{stretch_note(self.stretch)}", since))
+        else:
+            size = np.asarray(view.result.pixel_size_um[-2:]).reshape(2, 1)
+            speeds = np.hypot(*np.moveaxis(np.gradient(self._vectors * size, np.asarray(times) / 1000, axis=0), 1, 0))
+            top = _round_up(float(np.percentile(speeds, 99))) if speeds.size else 1.0
+            colors = speed_colors(speeds / top)
+            self.key = MotionKey((f"speed, 0 to {top:g} µm/s", since + stretch_note(self.stretch)), directions=False)
+        self.colors = colors
+
+    def at(self, index: int) -> Arrows:
+        """Return the arrows of a moment."""
+        return Arrows(self._points, self._vectors[index] * self.stretch, self.colors[index], self._spacing)
+
+
+def channel_index(result: StoredResult, channel: str | int | None) -> int:
+    names = [c.name for c in result.channels]
+    if channel is None:
+        return len(names) - 1
+    if isinstance(channel, str) and channel in names:
+        return names.index(channel)
+    if isinstance(channel, int) and 0 <= channel < len(names):
+        return channel
+    raise InputError("channel", repr(channel), f"one of {', '.join(names)}")
+
+
+def _round_up(value: float) -> float:
+    if value <= 0 or not math.isfinite(value):
+        return 1.0
+    low = round_length(value)
+    return next(step * low for step in (1, 2, 2.5, 5) if step * low >= value * 0.999)

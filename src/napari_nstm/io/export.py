@@ -1,0 +1,95 @@
+"""Results as files that other programs read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_nstm.core.errors import InputError
+from napari_nstm.io._atomic import reason, replace
+from napari_nstm.io.result import StoredResult
+
+_BIG = 3_900_000_000  # bytes; classic TIFF ends at 4 GiB
+
+
+def export_ome_tiff(result: StoredResult, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write the reconstruction as OME-TIFF: float32, uncompressed, axes (t, z, c, y, x), calibrated.
+
+    Every plane carries its time, because moments need not be evenly spaced; the time increment is their mean
+    distance. Programs that know no OME find the pixel size in the resolution tags.
+
+    Raises
+    ------
+    InputError
+        If the path is taken or cannot be written; field `out`.
+    StoreError
+        If the result holds nothing to show.
+    """
+    import tifffile
+
+    target = Path(path)
+    if target.suffix.lower() not in (".tif", ".tiff"):
+        raise InputError("out", target.name, "a file ending in .ome.tif or .tif")
+    if target.exists() and not (overwrite and target.is_file()):
+        raise InputError("out", f"{target}, which exists already", "a path that does not exist yet, or --overwrite")
+    stack = result.reconstruction
+    planes = 1 if stack.ndim == 4 else stack.shape[2]
+    shape = (stack.shape[0], planes, stack.shape[1], *stack.shape[-2:])
+    beside = target.with_name(f".{target.name}.part")
+    try:
+        tifffile.imwrite(
+            beside,
+            _planes(result),
+            shape=shape,
+            dtype=np.float32,
+            ome=True,
+            bigtiff=int(np.prod(shape)) * 4 > _BIG,
+            photometric="minisblack",
+            # Pixels per centimetre.
+            resolution=(1e4 / result.pixel_size_um[-1], 1e4 / result.pixel_size_um[-2]),
+            resolutionunit="CENTIMETER",
+            metadata=_metadata(result, shape),
+        )
+        replace(beside, target)
+    except OSError as error:
+        raise InputError("out", f"{target}, which cannot be written ({reason(error)})", "a writable path") from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return target
+
+
+def _planes(result: StoredResult) -> Iterator[NDArray[np.float32]]:
+    stack = result.reconstruction
+    for index in range(stack.shape[0]):
+        frame = np.asarray(stack[index], np.float32)  # one moment in memory at a time
+        volume = frame[None] if frame.ndim == 3 else np.moveaxis(frame, 0, 1)
+        for plane in volume:
+            yield from plane
+
+
+def _metadata(result: StoredResult, shape: tuple[int, ...]) -> dict[str, Any]:
+    times, sizes = result.times_ms, result.pixel_size_um
+    per_moment = shape[1] * shape[2]
+    metadata: dict[str, Any] = {
+        "axes": "TZCYX",
+        "Name": result.path.stem,
+        "PhysicalSizeX": sizes[-1],
+        "PhysicalSizeXUnit": "µm",
+        "PhysicalSizeY": sizes[-2],
+        "PhysicalSizeYUnit": "µm",
+        "Description": ", ".join(f"{c.name} in {c.unit}" if c.unit else c.name for c in result.channels),
+        "Channel": {"Name": [c.name for c in result.channels]},
+        "Plane": {
+            "DeltaT": [time for time in times for _ in range(per_moment)],
+            "DeltaTUnit": ["ms"] * (len(times) * per_moment),
+        },
+    }
+    if len(sizes) == 3:
+        metadata |= {"PhysicalSizeZ": sizes[0], "PhysicalSizeZUnit": "µm"}
+    if len(times) > 1:
+        metadata |= {"TimeIncrement": (times[-1] - times[0]) / (len(times) - 1), "TimeIncrementUnit": "ms"}
+    return metadata

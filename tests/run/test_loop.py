@@ -1,0 +1,155 @@
+"""The loop of a fit: how it ends, and what it leaves."""
+
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from napari_nstm.core.errors import DeviceError
+from napari_nstm.core.events import Checkpointed, Preview, Progress
+from napari_nstm.fit.solver import Solver
+from napari_nstm.run.job import load_job
+from napari_nstm.run.loop import Course, _Pace, _Remaining, device_errors, fit_loop
+from napari_nstm.run.plan import make_plan
+
+
+@pytest.fixture
+def started(toy, frames, tmp_path):
+    """Makes the loop of a job: (generator, list of steps that were checkpointed, course, solver)."""
+
+    def start(job, should_stop=lambda: False):
+        plan = make_plan(load_job(job)[0], frames, base_dir=tmp_path)
+        solver = Solver(lambda level: toy.prepare(plan.raw, plan.settings, level), plan.fit, plan.device)
+        kept, course = [], Course()
+        loop = fit_loop(
+            solver,
+            solver.init(),
+            plan,
+            course,
+            run_id="r",
+            checkpoint=lambda state: kept.append(int(state.step)),
+            should_stop=should_stop,
+        )
+        return loop, kept, course, solver
+
+    return start
+
+
+def drain(loop):
+    events = []
+    while True:
+        try:
+            events.append(next(loop))
+        except StopIteration as end:
+            return events, end.value
+
+
+def test_a_fit_runs_to_its_end_and_says_how_far_it_is(started, job):
+    loop, _, course, solver = started(job)
+    events, outcome = drain(loop)
+    progress = [e for e in events if isinstance(e, Progress)]
+    assert outcome.status == "finished"
+    assert int(outcome.state.step) == solver.n_steps == len(course.losses)
+    assert [e.step for e in progress] == sorted({e.step for e in progress})
+    assert progress[-1].step == progress[-1].n_steps
+    assert progress[-1].remaining_s == 0
+    assert course.losses[-1] < 0.1 * course.losses[0]
+
+
+def test_previews_and_checkpoints_come_at_their_rates(started, slow_job):
+    began = time.monotonic()
+    loop, kept, _, _ = started(slow_job, should_stop=lambda: time.monotonic() - began > 6)
+    events, outcome = drain(loop)
+    previews = [e for e in events if isinstance(e, Preview)]
+    assert outcome.status == "stopped"
+    assert 2 <= len(previews) <= 6 / 0.05
+    assert [e.step for e in events if isinstance(e, Checkpointed)] == kept
+    assert 2 <= len(kept) <= 6 / 0.2
+    assert previews[-1].scene.shape == (1, 48, 48)
+    assert previews[-1].motion_um.shape == (2, 24, 24)
+    assert (previews[-1].spacing_px, previews[-1].motion_spacing_px) == ((1, 1), (2, 2))
+
+
+def test_a_preview_shows_scene_and_motion_of_the_middle_frame(started, job, toy, frames):
+    from napari_nstm.run.loop import make_preview
+
+    loop, _, _, solver = started(job)
+    outcome = drain(loop)[1]
+    plan = make_plan(load_job(job)[0], frames, base_dir=".")
+    preview = make_preview(solver, outcome.state, plan, "r", 1)
+    assert preview.time_ms == 2.0
+    assert preview.spacing_px == (2, 2)
+    np.testing.assert_allclose(preview.scene[0], frames[2, ::2, ::2], atol=0.2 * frames.max())
+    # u is seen at the places of the first frame; from there to frame 2 of 0..3 blobs move by (1, 2) px of 1 um.
+    bright = frames[0, ::2, ::2] > 0.5 * frames.max()
+    assert np.median(preview.motion_um[:, bright], axis=1) == pytest.approx([1, 2], abs=0.25)
+
+
+def test_a_loop_that_is_closed_leaves_a_checkpoint_of_its_last_step(started, slow_job):
+    loop, kept, course, _ = started(slow_job)
+    next(loop)
+    reached = next(e.step for e in loop if isinstance(e, Progress))
+    loop.close()
+    assert kept[-1] == reached == len(course.losses)
+
+
+def test_divergence_ends_with_the_last_good_state_and_a_sentence(started, job):
+    job["fit"]["advanced"]["scene_learning_rate"] = 1e30
+    _, outcome = drain(started(job)[0])
+    assert outcome.status == "diverged"
+    assert outcome.message.endswith(".")
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(outcome.state.params))
+
+
+def test_a_device_that_fails_leaves_what_was_reached(started, slow_job, monkeypatch):
+    loop, kept, _, solver = started(slow_job)
+    for event in loop:
+        if isinstance(event, Progress) and event.step > 2:
+            reached = event.step
+            break
+
+    def fail(state, seconds):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nmore\nlines")
+
+    monkeypatch.setattr(solver, "advance", fail)
+    with pytest.raises(DeviceError, match="ran out of memory") as caught:
+        drain(loop)
+    assert not isinstance(caught.value, RuntimeError)
+    assert "\n" not in str(caught.value)
+    assert kept[-1] >= reached
+
+
+def test_other_failures_of_a_device_are_one_sentence_too():
+    with pytest.raises(DeviceError, match=r"failed: INTERNAL: it broke\.$"), device_errors():
+        raise jax.errors.JaxRuntimeError("INTERNAL: it broke\nat line 3")
+    with pytest.raises(ValueError, match="ours"), device_errors():
+        raise ValueError("ours")
+
+
+def test_what_takes_long_comes_less_often():
+    quick, slow = _Pace(0.0, 4.0), _Pace(0.0, 4.0)
+    with quick.timed():
+        pass
+    with slow.timed():
+        time.sleep(0.05)
+    time.sleep(0.01)
+    assert quick.due()
+    assert not slow.due()
+    assert not _Pace(10.0, 4.0).due()
+
+
+def test_remaining_time_counts_the_pixels_of_levels_to_come(started, job):
+    job["fit"] = {"epochs": 100}
+    solver = started(job)[3]
+    assert [stage[0] for stage in solver.schedule.stages] == [1, 0]
+    clock = _Remaining(solver)
+    assert clock.remaining_s(0) is None
+    clock.add(1, 2, 99.0)  # compiles: does not count
+    clock.add(1, 10, 1.0)
+    ratio = np.prod(solver.problem(0).grid.padded_shape) / np.prod(solver.problem(1).grid.padded_shape)
+    assert clock.remaining_s(12) == pytest.approx(38 * 0.1 + 50 * 0.1 * ratio)
+    clock.add(0, 2, 99.0)
+    assert clock.remaining_s(52) == pytest.approx(48 * 0.1 * ratio)
+    clock.add(0, 10, 1.0)
+    assert clock.remaining_s(100) == 0

@@ -1,0 +1,114 @@
+"""Everything is checked before anything is made."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_nstm.core.data import RawData
+from napari_nstm.core.errors import InputError
+from napari_nstm.run.job import load_job
+from napari_nstm.run.plan import make_plan
+
+
+@pytest.fixture
+def plan_of(toy, job, frames, tmp_path):
+    np.save(tmp_path / "raw.npy", frames)
+
+    def make(given=None, **changes):
+        return make_plan(load_job({**job, **changes})[0], given, base_dir=tmp_path)
+
+    return make
+
+
+def output(times):
+    return {"path": "r.zarr", "times": times}
+
+
+def test_a_plan_has_absolute_paths_and_writes_nothing(plan_of, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    plan = plan_of(output={"path": "sub.zarr"})
+    assert Path(plan.job.raw) == tmp_path / "raw.npy"
+    assert plan.store_path == tmp_path / "sub.zarr"
+    assert plan.raw_is_file
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"), [(None, (0, 1, 2, 3)), (1, (0,)), (4, (0, 1, 2, 3)), (3, (0, 1.5, 3)), ([0.5, 3], (0.5, 3))]
+)
+def test_moments_of_the_result(plan_of, times, expected):
+    assert plan_of(output=output(times)).output_times_ms == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("times", "says"), [(0, "at least 1"), (-2, "at least 1"), ([], "an empty list"), ([1, 3.5], "0 to 3 ms")]
+)
+def test_moments_that_cannot_be_reconstructed(plan_of, times, says):
+    with pytest.raises(InputError, match=says) as caught:
+        plan_of(output=output(times))
+    assert caught.value.field == "output.times"
+
+
+def test_times_run_from_minus_one_to_one(plan_of):
+    plan = plan_of(acquisition={"pixel_size_um": 1, "timestamps_ms": [10, 20, 40, 50]})
+    assert [plan.normalised_time(t) for t in (10, 20, 50)] == pytest.approx([-1, -0.5, 1])
+
+
+def test_raw_data_given_as_an_array_stand_in_for_the_file(plan_of, frames):
+    plan = plan_of(2 * frames, raw="a layer")
+    np.testing.assert_array_equal(plan.raw.frames, 2 * frames)
+    assert not plan.raw_is_file
+    assert plan.raw.name == "a layer"
+
+
+def test_hashes_tell_values_types_and_shapes_apart(plan_of, frames):
+    def digest(array):
+        return plan_of(RawData(array)).input_hashes["raw"]
+
+    wide = np.concatenate([frames, frames], axis=2)
+    assert digest(frames) == digest(np.asfortranarray(frames))
+    others = [frames + 1e-3, frames.astype(np.float64), wide, np.concatenate([frames, frames], axis=1)]
+    assert len({digest(frames), *map(digest, others)}) == 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"raw": "nothing.tif"}, "raw"),
+        ({"axes": "zyx"}, "raw"),
+        ({"acquisition": {"pixel_size_um": 0}}, "acquisition.pixel_size_um"),
+        ({"fit": {"advanced": {"colour": 1}}}, "fit.advanced.colour"),
+        ({"fit": {"device": "gpu:77"}}, "fit.device"),
+        ({"output": {"path": "no/such/folder/r.zarr"}}, "output.path"),
+        ({"output": {"path": "raw.npy"}}, "output.path"),
+    ],
+)
+def test_the_first_thing_that_cannot_be_used_is_named(plan_of, changes, field, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(InputError) as caught:
+        plan_of(**changes)
+    assert caught.value.field == field
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_modality_has_its_say(plan_of, toy, frames, monkeypatch):
+    with pytest.raises(InputError, match="at least 2 frames"):
+        plan_of(frames[:1])
+    monkeypatch.setattr(toy, "check", lambda raw, settings: ["Something is odd."], raising=False)
+    assert plan_of().notices == ("Something is odd.",)
+
+
+def test_arrays_that_the_settings_name_are_read_and_hashed(plan_of, toy, tmp_path, monkeypatch, frames):
+    monkeypatch.setattr(toy, "array_paths", lambda settings: {"dark": "dark.npy"}, raising=False)
+    with pytest.raises(InputError) as caught:
+        plan_of()
+    assert caught.value.field == "acquisition.dark"
+    np.save(tmp_path / "dark.npy", np.ones((4, 4)))
+    plan = plan_of()
+    assert plan.raw.extras["dark"].shape == (4, 4)
+    assert set(plan.input_hashes) == {"raw", "dark"}
+    given = plan_of(RawData(frames, {"dark": np.zeros((2, 2))}))
+    assert given.raw.extras["dark"].shape == (2, 2)
+    assert replace(given, job=plan.job).input_hashes["dark"] != plan.input_hashes["dark"]
