@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -95,10 +96,10 @@ def test_a_full_disk_at_the_start_is_one_sentence_and_leaves_the_old_result(tmp_
 @pytest.fixture
 def full_disk(monkeypatch):
     """Let the nth file from now on fail to reach the disk."""
+    fsync = os.fsync
 
     def fill(after: int = 0):
         left = [after]
-        fsync = os.fsync
 
         def fail(descriptor):
             if left[0] <= 0:
@@ -351,36 +352,33 @@ def consistent_step(path):
     return steps.pop()
 
 
-def slow_frames(*_):
-    return None
-
-
 @pytest.mark.parametrize("start", ["running", "finished"])
 def test_a_kill_at_any_moment_leaves_a_consistent_store(tmp_path, record, start):
     """Every single change to the file system is once the last one."""
-    record = record.changed({"times_ms": (10.0, 45.0)})
+    record = record.changed({"times_ms": (45.0,)})
 
     def go_on(path):
         writer = StoreWriter.reopen(path) if start == "finished" else StoreWriter(path, open_result(path).record)
         writer.checkpoint(*of_step(40, record), step=40)
         writer.finish("finished", *of_step(60, record), step=60)
 
+    original = tmp_path / "original.zarr"
+    writer = StoreWriter.create(original, record)
+    writer.checkpoint(*of_step(20, record), step=20)
+    if start == "finished":
+        writer.finish("finished", *of_step(20, record), step=20)
     reached = []
     for after in range(1000):
         path = tmp_path / f"{after}.zarr"
-        writer = StoreWriter.create(path, record)
-        writer.checkpoint(*of_step(20, record), step=20)
-        if start == "finished":
-            writer.finish("finished", *of_step(20, record), step=20)
+        shutil.copytree(original, path)
         complete = GUILLOTINE.run(lambda path=path: go_on(path), path, after)
-        step = consistent_step(path)
-        reached.append(step)
+        reached.append(consistent_step(path))
         if complete:
             break
-        # And the run can always be brought to its end.
-        StoreWriter.reopen(path).finish("finished", *of_step(80, record), step=80)
-        assert consistent_step(path) == 80
-        assert open_result(path).status == "finished"
+        if after % 16 == 0:  # and the run can be brought to its end
+            StoreWriter.reopen(path).finish("finished", *of_step(80, record), step=80)
+            assert consistent_step(path) == 80
+            assert open_result(path).status == "finished"
     assert reached == sorted(reached)
     assert {20, 40, 60} == set(reached)
     assert len(reached) > 30

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.toy import toy_settings
 
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.grids import Channel, padded_grid
 from napari_nstm.core.settings import EncodingSettings
 from napari_nstm.model.architecture import Architecture, build_architecture
-from tests.toy import toy_settings
 
 GRID = padded_grid((40, 60), (1.0, 1.0), (Channel("a", ""), Channel("b", "")), (4, 4), (8, 8), 2)
 
@@ -48,7 +48,13 @@ def test_the_scene_of_a_stack_is_not_enlarged_along_z():
 
 def test_seeds_rates_and_lengths_are_no_part_of_it():
     plain = build_architecture(GRID, toy_settings())
-    for changes in ({"seed": 4}, {"epochs": 7}, {"scene_learning_rate": 1.0}, {"coarse_to_fine": 0.0}, {"static": True}):
+    for changes in (
+        {"seed": 4},
+        {"epochs": 7},
+        {"scene_learning_rate": 1.0},
+        {"coarse_to_fine": 0.0},
+        {"static": True},
+    ):
         assert build_architecture(GRID, toy_settings(**changes)) == plain
         assert hash(build_architecture(GRID, toy_settings(**changes))) == hash(plain)
     assert build_architecture(GRID, toy_settings(rendering="exact")) != plain

@@ -9,8 +9,8 @@ from napari_nstm.core.settings import EncodingSettings, NetworkSettings
 from napari_nstm.model.encoding import level_weights
 from napari_nstm.model.networks import FieldNetwork
 
-AXES = [jnp.linspace(0, 1, 6), jnp.linspace(0, 1, 5)]
-POINTS = jnp.stack(jnp.meshgrid(*AXES, indexing="ij"), axis=-1)
+AXES = [np.linspace(0, 1, n, dtype=np.float32) for n in (6, 5)]
+POINTS = np.stack(np.meshgrid(*AXES, indexing="ij"), axis=-1)
 
 
 def field_network(kind, hashed=None, output="linear", n_outputs=2, n_features=2, init_scale=1.0):
@@ -25,7 +25,8 @@ def field_network(kind, hashed=None, output="linear", n_outputs=2, n_features=2,
     network = NetworkSettings(kind=kind, width=8, depth=2, activation="gelu", output=output)
     field = FieldNetwork(encoding, network, n_outputs)
     weights = jax.jit(field.init)(jax.random.key(0), jnp.zeros((1, 2)), 1.0)
-    return jax.jit(field.apply, static_argnames=("method",)), weights
+    compiled = jax.jit(field.apply, static_argnames=("method",))
+    return lambda *args, **kwargs: np.asarray(compiled(*args, **kwargs)), weights
 
 
 def features_of(field, x):
@@ -47,7 +48,7 @@ def test_a_sum_adds_the_open_levels():
     apply, weights = field_network("sum")
     levels = apply(weights, POINTS, method=features_of)
     for alpha in (0.0, 0.3, 1.0):
-        expected = jnp.einsum("...lf,l->...f", levels, level_weights(alpha, 4))
+        expected = np.einsum("...lf,l->...f", levels, level_weights(alpha, 4))
         np.testing.assert_allclose(apply(weights, POINTS, alpha), expected, atol=1e-5)
 
 
@@ -64,13 +65,13 @@ def test_no_detail_before_granularity_grows(kind):
 
 def test_the_perceptron_is_the_one_that_was_asked_for():
     apply, weights = field_network("mlp")
-    w = weights["params"]
+    w = jax.tree.map(np.asarray, weights["params"])
     assert w["hidden_0"]["kernel"].shape == (8, 8)  # 4 levels x 2 features -> width
     assert w["hidden_1"]["kernel"].shape == (8, 8)
     assert w["last"]["kernel"].shape == (8, 2)
     x = apply(weights, POINTS, method=features_of).reshape(6, 5, 8)
     for name in ("hidden_0", "hidden_1"):
-        x = jax.nn.gelu(x @ w[name]["kernel"] + w[name]["bias"])
+        x = np.asarray(jax.nn.gelu(np.asarray(x @ w[name]["kernel"] + w[name]["bias"])))
     expected = x @ w["last"]["kernel"] + w["last"]["bias"]
     np.testing.assert_allclose(apply(weights, POINTS, 1.0), expected, atol=1e-5)
 

@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.toy import ToyModality, moving_blobs
 
 from napari_nstm.imaging import registry
-from tests.toy import ToyModality, moving_blobs
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,11 +42,11 @@ def slow_job(job):
     return {**job, "fit": {**job["fit"], "epochs": 500_000}}
 
 
-@pytest.fixture
-def environment(tmp_path):
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory):
     """Variables with which another process finds the toy modalities, as a package that others wrote."""
-    info = tmp_path / "site" / "toys-1.dist-info"
-    info.mkdir(parents=True)
+    info = tmp_path_factory.mktemp("site") / "toys-1.dist-info"
+    info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1\n")
     (info / "entry_points.txt").write_text(
         "[napari_nstm.modalities]\n"

@@ -76,7 +76,7 @@ def test_an_array_name_cannot_lead_out_of_the_folder(tmp_path):
 
 @pytest.mark.parametrize("line", ["nonsense", "[]", '{"event": "Popen"}', '{"step": 3}'])
 def test_lines_that_are_no_events(line, tmp_path):
-    with pytest.raises(ValueError, match="event|Expecting"):
+    with pytest.raises(ValueError, match=r"event|Expecting"):
         decode_event(line, tmp_path)
 
 

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 import yaml
+from tests.toy import moving_blobs
 
 from napari_nstm.core.errors import DeviceError, InputError, NstmError
 from napari_nstm.core.events import Checkpointed, Finished, Notice, Prepared, Preview, Progress
 from napari_nstm.io.store import open_result
 from napari_nstm.run.reconstruct import iter_reconstruct, iter_resume, reconstruct, resume
-from tests.toy import moving_blobs
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_stop_before_the_first_step_writes_nothing(job_file, tmp_path):
 
 
 def test_a_run_that_is_dropped_can_be_looked_at_and_resumed(job_file, slow_job, tmp_path):
-    slow_job["fit"]["epochs"] = 3000
+    slow_job["fit"]["epochs"] = 1500
     events = iter_reconstruct(slow_job, base_dir=tmp_path)
     for event in events:
         if isinstance(event, Checkpointed):
@@ -134,7 +134,7 @@ def test_a_run_that_is_dropped_can_be_looked_at_and_resumed(job_file, slow_job, 
     assert stored.status == "running"
     assert stored.record.step >= event.step
     assert np.isfinite(stored.scene_at(1.2)).all()
-    assert resume(stored.path).open().record.step == 3000
+    assert resume(stored.path).open().record.step == 1500
 
 
 def test_a_run_that_ended_before_its_first_checkpoint_begins_anew(job_file, tmp_path, monkeypatch):
@@ -163,7 +163,9 @@ def test_resume_refuses_what_cannot_go_on(job_file, job, frames, tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         resume(result.path)
     np.save(tmp_path / "raw.npy", frames)
-    assert resume(result.path).status == "finished"
+    with pytest.raises(InputError, match="jax sees"):
+        resume(result.path, device="gpu:99")
+    assert resume(result.path, device="cpu").status == "finished"
     with pytest.raises(InputError, match="is finished") as caught:
         resume(result.path)
     assert caught.value.field == "store"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import cast
 
 import typer
 
@@ -17,7 +18,7 @@ from napari_nstm.core.errors import NstmError
 __all__ = ["main"]
 
 # Errors of the command line itself; typer names only the leaf of the classes publicly.
-_UsageError = typer.BadParameter.__mro__[2]
+_UsageError = cast(type[Exception], typer.BadParameter.__mro__[2])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -88,11 +88,14 @@ def reconstruct(
 
 
 @app.command()
-def resume(store: Annotated[Path, typer.Argument(help="Store of a run that was stopped or interrupted.")]) -> int:
+def resume(
+    store: Annotated[Path, typer.Argument(help="Store of a run that was stopped or interrupted.")],
+    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or gpu:1; default: as before.")] = None,
+) -> int:
     """Go on with a run from its last checkpoint."""
     from napari_nstm.cli.fitting import resume_store
 
-    return resume_store(store)
+    return resume_store(store, device=device)
 
 
 @app.command()
@@ -135,7 +138,7 @@ def export(
     """Write a result in a format that other programs read."""
     from napari_nstm.cli.files import export_store
 
-    export_store(store, to, out, overwrite=overwrite)
+    typer.echo(export_store(store, to, out, overwrite=overwrite))
 
 
 @app.command()

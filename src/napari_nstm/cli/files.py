@@ -11,15 +11,7 @@ from napari_nstm.cli.interrupt import Interrupt
 from napari_nstm.cli.progress import Counter
 from napari_nstm.core.errors import InputError
 
-
-def check_new_file(path: Path, overwrite: bool, field: str) -> None:
-    """Refuse to write over a file that was not meant, or into a folder that is not there."""
-    if path.is_dir():
-        raise InputError(field, f"{path}, which is a folder", "a file")
-    if path.exists() and not overwrite:
-        raise InputError(field, f"{path}, which exists already", "another path, or --overwrite")
-    if not path.absolute().parent.is_dir():
-        raise InputError(field, f"{path}, whose folder does not exist", "a path in a folder that exists")
+_FORMATS = ("ome-tiff",)
 
 
 def make_movie(store: Path, out: Path, **options: Any) -> int:
@@ -37,6 +29,18 @@ def make_movie(store: Path, out: Path, **options: Any) -> int:
         counter.say(notice)
     counter.say(f"{out}: {info.n_frames} frames of {info.size[0]} x {info.size[1]}, {info.duration_s:.1f} s.")
     return 0
+
+
+def export_store(store: Path, to: str, out: Path | None, *, overwrite: bool) -> Path:
+    """Write a result in another format and return the file."""
+    from napari_nstm.io.export import export_ome_tiff
+    from napari_nstm.io.store import open_result
+
+    if to not in _FORMATS:
+        raise InputError("--to", repr(to), " or ".join(_FORMATS))
+    result = open_result(store)
+    target = out or result.path.with_name(result.path.stem + ".ome.tif")
+    return export_ome_tiff(result, target, overwrite=overwrite)
 
 
 def describe_store(path: Path) -> str:

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -23,7 +22,7 @@ def reconstruct_job(
     job_file: Path, *, out: Path | None, preset: str | None, device: str | None, overwrite: bool
 ) -> int:
     """Run a job file and return the exit status."""
-    from napari_nstm.run.job import load_job
+    from napari_nstm.run.job import load_job, store_path
 
     job, base_dir = load_job(job_file)
     job = with_changes(job, out=out, preset=preset, device=device)
@@ -33,35 +32,32 @@ def reconstruct_job(
 
         return iter_reconstruct(job, base_dir=base_dir, overwrite=overwrite, should_stop=should_stop)
 
-    return follow(events, (base_dir / job.output.path).absolute())[0]
+    return follow(events, store_path(job, base_dir))
 
 
-def resume_store(store: Path) -> int:
+def resume_store(store: Path, *, device: str | None) -> int:
     """Go on with the run of a store and return the exit status."""
 
     def events(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
         from napari_nstm.run.reconstruct import iter_resume
 
-        return iter_resume(store, should_stop=should_stop)
+        return iter_resume(store, device=device, should_stop=should_stop)
 
-    return follow(events, store.absolute())[0]
+    return follow(events, store.absolute())
 
 
 def with_changes(job: Job, *, out: Path | None, preset: str | None, device: str | None) -> Job:
     """Apply what the command line says to a job."""
-    from napari_nstm.run.job import job_from_mapping
+    from napari_nstm.run.job import with_fit
 
-    content: dict[str, Any] = job.model_dump(exclude_unset=True)
-    said = {"preset": preset, "device": device}
-    content["fit"] = {**content.get("fit", {}), **{name: value for name, value in said.items() if value is not None}}
-    if out is not None:
-        content["output"] = {**content.get("output", {}), "path": str(out.absolute())}
-    return job_from_mapping(content)
+    said = {name: value for name, value in (("preset", preset), ("device", device)) if value is not None}
+    job = with_fit(job, **said)
+    if out is None:
+        return job
+    return job.model_copy(update={"output": job.output.model_copy(update={"path": str(out.absolute())})})
 
 
-def follow(
-    events: Callable[[Callable[[], bool]], Generator[Event, None, None]], store: Path
-) -> tuple[int, Finished | None]:
+def follow(events: Callable[[Callable[[], bool]], Generator[Event, None, None]], store: Path) -> int:
     """Show a run until its end.
 
     Parameters
@@ -73,8 +69,7 @@ def follow(
 
     Returns
     -------
-    status, finished
-        Exit status, and the run's last event.
+    The exit status.
     """
     console = Console(highlight=False)
     finished: Finished | None = None
@@ -88,9 +83,9 @@ def follow(
         except KeyboardInterrupt:
             reporter.end_bar()
             reporter.say("Ended at once." + _how_to_resume(store))
-            return INTERRUPTED, None
+            return INTERRUPTED
         reporter.end_bar()
-        return _report_end(reporter, finished, store), finished
+        return _report_end(reporter, finished, store)
 
 
 def _report_end(reporter: Reporter, finished: Finished | None, store: Path) -> int:

@@ -37,9 +37,9 @@ def simulation_request(
     motions = get_args(Motion)
     if motion not in motions:
         raise InputError("--motion", repr(motion), ", ".join(motions[:-1]) + f" or {motions[-1]}")
-    for name, value in (("--displacement", displacement), ("--noise", noise)):
-        if not (math.isfinite(value) and value >= 0):
-            raise InputError(name, f"{value:g}", "a number that is not negative")
+    for option, number in (("--displacement", displacement), ("--noise", noise)):
+        if not (math.isfinite(number) and number >= 0):
+            raise InputError(option, f"{number:g}", "a number that is not negative")
     if size < 1:
         raise InputError("--size", str(size), "a number of pixels")
     if not 0 <= seed < 2**31:

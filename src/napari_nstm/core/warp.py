@@ -15,6 +15,7 @@ from scipy.ndimage import map_coordinates
 Float = NDArray[np.float32]
 
 _FIXED_POINT_STEPS = 12
+_FIXED_POINT_TOLERANCE_PX = 1e-4
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,9 @@ class MotionLattice:
         target = positions_px + self.pull_back(positions_px, t_reference)
         y = positions_px
         for _ in range(_FIXED_POINT_STEPS):
-            y = target - self.pull_back(y, t)
+            before, y = y, target - self.pull_back(y, t)
+            if not np.any(np.abs(y - before) > _FIXED_POINT_TOLERANCE_PX):
+                break
         return np.asarray(y - positions_px, np.float32)
 
 

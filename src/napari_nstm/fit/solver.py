@@ -56,7 +56,9 @@ class Solver:
         self._problems: dict[int, Problem] = {}
         self._device = device
         self._seconds_per_step: dict[int, float] = {}
+        self._first_loss: float | None = None
         self._best_loss = math.inf
+        self._proven: FitState | None = None
         self.settings = settings
         self.model = SpaceTimeModel(build_architecture(self.problem(0).grid, settings))
         self.schedule: Schedule = build_schedule(settings, self.problem(0).n_batches)
@@ -81,7 +83,8 @@ class Solver:
 
     def init(self) -> FitState:
         """Return the state before the first step."""
-        return self._put(init_state(self.model.architecture, self.settings.seed))
+        state: FitState = init_state(self.model.architecture, self.settings.seed)
+        return self._put(state)
 
     def advance(self, state: FitState, seconds: float = 0.3) -> tuple[FitState, FitReport]:
         """Do as many steps as fit into about `seconds`, at least one, within one stage of the pyramid.
@@ -99,7 +102,7 @@ class Solver:
         )
         done = int(new.step) - step
         values = tuple(float(x) for x in np.asarray(losses)[:done])
-        if guess is not None or n < done:
+        if guess is not None:
             self._seconds_per_step[level] = (time.perf_counter() - began) / done
         else:
             # The first call of a level compiles: it says nothing about the speed of a step.
@@ -108,22 +111,31 @@ class Solver:
 
     def _judge(self, old: FitState, new: FitState, losses: tuple[float, ...], level: int) -> tuple[FitState, FitReport]:
         finite = [x for x in losses if math.isfinite(x)]
+        self._first_loss = next(iter(finite), None) if self._first_loss is None else self._first_loss
+        best = min([self._best_loss, *finite])
         broken = len(finite) < len(losses)
-        runaway = not broken and finite[-1] > _DIVERGED_FACTOR * min(self._best_loss, *finite)
-        self._best_loss = min([self._best_loss, *finite])
         message = None
         if broken:
-            message = f"The loss was no longer a number at step {int(new.step)}; the state before it is kept."
-        elif runaway:
+            message = f"The loss was no longer a number at step {int(new.step)}; the last good state is kept."
+        elif self._ran_away(finite[-1], best):
             message = (
                 f"The loss grew to {finite[-1]:.3g} at step {int(new.step)}, over {_DIVERGED_FACTOR:.0e} times its best"
-                f" value; the state before it is kept. A lower learning rate may help."
+                f" value; the last good state is kept. A lower learning rate may help."
             )
-        state = old if message else new
+        if message is None:
+            # The first of these losses proved the state they began with; none has proved the new one yet.
+            state, self._proven, self._best_loss = new, old, best
+        else:
+            old_is_good = math.isfinite(losses[0]) and not self._ran_away(losses[0], self._best_loss)
+            state = old if old_is_good or self._proven is None else self._proven
         alpha = float(self._rates.granularity(state.step))
         mean = float(np.mean(finite)) if finite else math.nan
         report = FitReport(int(state.step), self.n_steps, level, alpha, mean, losses, message is not None, message)
         return state, report
+
+    def _ran_away(self, loss: float, best: float) -> bool:
+        # A loss under that of the first step is no divergence, however good the best one was.
+        return loss > max(_DIVERGED_FACTOR * best, self._first_loss or 0.0)
 
     def alpha(self, state: FitState) -> jax.Array:
         """Return the granularity a state was fitted at."""
@@ -160,7 +172,12 @@ class Solver:
         for index in range(problem.n_batches):
             times, data = problem.batch(state.key, jnp.asarray(index))
             prediction, target, _ = predict(
-                problem, state.params, data, times * self._rates.time_scale, architecture=self.model.architecture
+                problem,
+                state.params,
+                data,
+                times * self._rates.time_scale,
+                self.alpha(state),
+                architecture=self.model.architecture,
             )
             difference = np.asarray(target - prediction)[(slice(None), *problem.grid.field_slices)]
             found += [(float(t), frame) for t, frame in zip(np.asarray(times), difference, strict=True)]

@@ -47,14 +47,14 @@ def loss_of(
 def run_steps(
     problem: Problem, state: FitState, rates: Rates, n_steps: Array, *, architecture: Architecture
 ) -> tuple[FitState, Float[Array, " step"]]:
-    """Do up to `n_steps` steps; end after the first whose loss is not finite.
+    """Do up to `n_steps` steps; end after the first whose loss or gradient is not finite.
 
     The caller keeps the state it came with, so that a broken step costs nothing that was good.
 
     Returns
     -------
     state, losses
-        `losses` has fixed length; entries beyond the steps done are zero.
+        `losses` has fixed length; entries beyond the steps done are zero, that of a broken step is NaN.
     """
     model = SpaceTimeModel(architecture)
 
@@ -73,9 +73,10 @@ def run_steps(
             name: jax.tree.map(lambda p, d, r=rate[name]: p - r * d, state.params[name], direction[name])
             for name in state.params
         }
-        good = jnp.isfinite(loss)
+        # A finite loss may have a gradient that is not, and that would spoil the weights.
+        good = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient, ord=1))
         new = FitState(params, optimizer, state.key, state.step + 1)
-        return i + 1, new, losses.at[i].set(loss), good
+        return i + 1, new, losses.at[i].set(jnp.where(good, loss, jnp.nan)), good
 
     def more(carry: tuple[Array, FitState, Array, Array]) -> Array:
         return (carry[0] < n_steps) & carry[3]
@@ -87,8 +88,8 @@ def run_steps(
 
 @partial(jax.jit, static_argnames=("architecture",))
 def predict(
-    problem: Problem, params: Params, data: Any, times: Array, *, architecture: Architecture
+    problem: Problem, params: Params, data: Any, times: Array, alpha: Array, *, architecture: Architecture
 ) -> tuple[Array, Array, Array]:
-    """Render the measurements of one batch: (prediction, target, weight)."""
-    scene = SpaceTimeModel(architecture).render(params, times, problem.grid)
+    """Render the measurements of one batch at granularity `alpha`: (prediction, target, weight)."""
+    scene = SpaceTimeModel(architecture).render(params, times, problem.grid, alpha)
     return problem.forward(scene, data)

@@ -77,6 +77,12 @@ def time_texts(times_ms: list[float]) -> list[str]:
     span = max(times_ms) - min(times_ms)
     largest = max(abs(t) for t in times_ms)
     unit, factor = ("s", 1e-3) if largest >= 10_000 else ("ms", 1.0) if largest >= 1 or largest == 0 else ("µs", 1e3)
+    values = [t * factor + 0.0 for t in times_ms]
     step = span * factor / max(1, len(times_ms) - 1)
     decimals = 0 if step <= 0 else min(3, max(0, math.ceil(-math.log10(step) - 1e-9)))
-    return [f"{t * factor + 0.0:.{decimals}f} {unit}" for t in times_ms]
+    # One more digit where that makes them exact.
+    if any(abs(v - round(v, decimals)) > 1e-6 * max(step, 1) for v in values) and all(
+        abs(v - round(v, decimals + 1)) <= 1e-6 * max(step, 1) for v in values
+    ):
+        decimals += 1
+    return [f"{value:.{decimals}f} {unit}" for value in values]

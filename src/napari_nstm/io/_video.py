@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from napari_nstm.core.errors import InputError, StoreError
 from napari_nstm.io._atomic import reason, replace
 
 SUFFIXES = (".mp4", ".gif")
+_CODEC = "libx264"
 _N_ACCENTS = 48
 
 
@@ -74,7 +76,7 @@ def _write_mp4(path: Path, pictures: Iterable[Image.Image], size: tuple[int, int
     # Players take the colours of such sizes for BT.709: convert to it, and say so.
     command += ["-vf", "scale=out_color_matrix=bt709:out_range=tv"]
     command += ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
-    command += ["-c:v", "libx264", "-preset", "fast", "-crf", "16", "-pix_fmt", "yuv420p"]
+    command += ["-c:v", _CODEC, "-preset", "fast", "-crf", "16", "-pix_fmt", "yuv420p"]
     command += ["-movflags", "+faststart", str(path)]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
@@ -89,23 +91,28 @@ def _write_mp4(path: Path, pictures: Iterable[Image.Image], size: tuple[int, int
         except BaseException:
             process.kill()
             process.wait()
+            _close(process.stdin)
             raise
         if process.wait() != 0:
             log.seek(0)
             said = " ".join(log.read().decode(errors="replace").split())
-            raise StoreError(f"{path.name} could not be encoded: {said[-200:] or 'ffmpeg failed'}.")
+            raise StoreError(f"The movie could not be encoded: {said[:200] or 'ffmpeg failed'}.")
 
 
 def _feed(process: subprocess.Popen[bytes], pictures: Iterable[Image.Image]) -> None:
     stream = process.stdin
     if stream is None:
         return
-    try:
-        for picture in pictures:
+    for picture in pictures:
+        try:
             stream.write(picture.tobytes())
-        stream.close()
-    except BrokenPipeError:
-        # ffmpeg ended by itself: its status and its words say why.
+        except BrokenPipeError:
+            break  # ffmpeg ended by itself: its status and its words say why
+    _close(stream)
+
+
+def _close(stream: IO[bytes] | None) -> None:
+    if stream is not None:
         with suppress(BrokenPipeError):
             stream.close()
 

@@ -83,7 +83,7 @@ def comparison_picture(
     picture = sheet.compose([sheet.panel(image) for image in images], arrows)
     try:
         with replacing(target) as stream:
-            picture.save(stream, "PNG", optimize=True)
+            picture.save(stream, "PNG")
     except OSError as error:
         raise InputError("out", f"{target}, which cannot be written ({reason(error)})", "a writable path") from error
     return target
@@ -122,4 +122,4 @@ def typical_length(vectors: NDArray[np.floating]) -> float:
 
 def stretch_note(stretch: float) -> str:
     """Say by how much arrows are lengthened."""
-    return "" if stretch == 1 else f", {stretch:g}x"
+    return "" if stretch == 1 else f", drawn {stretch:g}x"

@@ -121,10 +121,10 @@ def _name_unknown(array: NDArray[np.generic], axes: str, wanted: str) -> list[st
     names = list(axes)
     unknown = [i for i, name in enumerate(names) if name in _UNKNOWN and array.shape[i] > 1]
     free = [name for name in wanted if name not in names]
-    if len(unknown) == 1 and "t" in free:
-        names[unknown[0]] = "t"
-    elif len(unknown) == 1 and len(free) == 1:
-        names[unknown[0]] = free[0]
+    if len(unknown) == 1 and free:
+        # Samples of a pixel are its colours where colours are wanted; everything else is frames.
+        likely = "ct" if names[unknown[0]] == "s" else "t"
+        names[unknown[0]] = next((name for name in likely if name in free), free[0])
     return names
 
 
@@ -145,11 +145,11 @@ def _read(path: Path, field: str) -> Image:
     if not path.exists():
         raise InputError(field, f"{path}, which does not exist", _FORMATS)
     suffix = path.suffix.lower()
+    if suffix == ".npz" and path.is_file():
+        return _read_npz(path, None, field)
     try:
         if path.is_dir():
             return read_zarr(path)
-        if suffix == ".npz":
-            return _read_npz(path, None, field)
         if suffix == ".npy":
             return Image(np.load(path, allow_pickle=False))
         return read_tiff(path)
@@ -166,13 +166,17 @@ def _read_npz(path: Path, key: str | None, field: str) -> Image:
     if not path.exists():
         raise InputError(field, f"{path}, which does not exist", _FORMATS)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            known = f"{takes} with one of the keys {', '.join(arrays.files)}"
-            if key is None:
-                raise InputError(field, f"{path} without a key", known)
-            if key not in arrays.files:
-                raise InputError(field, f"the key {key!r}", known)
-            return Image(arrays[key])
+        with path.open("rb") as stream:
+            if not zipfile.is_zipfile(stream):
+                raise ValueError("no archive of arrays")
+            stream.seek(0)
+            with np.load(stream, allow_pickle=False) as arrays:
+                known = f"{takes} with one of the keys {', '.join(arrays.files)}"
+                if key is None:
+                    raise InputError(field, f"{path} without a key", known)
+                if key not in arrays.files:
+                    raise InputError(field, f"the key {key!r}", known)
+                return Image(arrays[key])
     except InputError:
         raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:

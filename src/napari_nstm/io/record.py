@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat, PositiveInt, ValidationError
 
 from napari_nstm.core.errors import StoreError
 from napari_nstm.core.grids import Channel
@@ -28,7 +28,7 @@ class StoreRecord(BaseModel):
     Loss is in units of the normalised measurement, squared; a loss that is no number is None.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", arbitrary_types_allowed=False)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     format: int = FORMAT
     status: StoreStatus = "running"
@@ -38,12 +38,12 @@ class StoreRecord(BaseModel):
     updated: str = Field(default_factory=now)
     job: dict[str, Any]
     fit: dict[str, Any] = Field(default_factory=dict, description="Every value of the fit, the preset's included.")
-    shape: tuple[int, ...] = Field(min_length=2, max_length=3, description="Pixels of the field, ([z,] y, x).")
-    pixel_size_um: tuple[float, ...] = Field(description="Pixel size of the reconstruction, ([z,] y, x).")
+    shape: tuple[PositiveInt, ...] = Field(min_length=2, max_length=3, description="Pixels of the field, ([z,] y, x).")
+    pixel_size_um: tuple[PositiveFloat, ...] = Field(description="Pixel size of the reconstruction, ([z,] y, x).")
     channels: tuple[Channel, ...] = Field(min_length=1)
     presentation: tuple[ChannelPresentation, ...] = Field(description="From the canvas to physical units, per channel.")
-    frame_times_ms: tuple[float, ...] = Field(min_length=1, description="Mid-exposure times of the raw frames.")
-    times_ms: tuple[float, ...] = Field(min_length=1, description="Moments of the reconstruction.")
+    frame_times_ms: tuple[FiniteFloat, ...] = Field(min_length=1, description="Mid-exposure times of the raw frames.")
+    times_ms: tuple[FiniteFloat, ...] = Field(min_length=1, description="Moments of the reconstruction.")
     seed: int = 0
     device: str = ""
     versions: dict[str, str] = Field(default_factory=dict)

@@ -8,14 +8,20 @@ Dense levels store every corner, hashed levels look corners up in a table.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import NDArray
 
 from napari_nstm.core.settings import EncodingSettings
+from napari_nstm.model.interpolate import hat_matrix, interpolate, is_banded
+
+Axis = Float[Array, " n"] | np.ndarray
 
 # One factor per axis for the spatial hash of Mueller et al. 2022 (the first is 1, the others large primes).
 _PRIMES = (1, 2_654_435_761, 805_459_861, 3_674_653_429)
@@ -38,21 +44,6 @@ def level_weights(alpha: Float[Array, ""] | float, n_levels: int) -> Float[Array
     return 0.5 - 0.5 * jnp.cos(jnp.pi * opened)
 
 
-def hat_matrix(x: Float[Array, " n"], cells: int) -> Float[Array, "n corner"]:
-    """Linear interpolation as a matrix: row i holds the weights of the corners around x[i] in [0, 1]."""
-    position = jnp.clip(x, 0.0, 1.0) * cells
-    return jnp.maximum(0.0, 1.0 - jnp.abs(position[:, None] - jnp.arange(cells + 1)))
-
-
-def apply_along_axes(
-    values: Float[Array, "feature ..."], matrices: Sequence[Float[Array, "out in"]]
-) -> Float[Array, "feature ..."]:
-    """Multiply every axis after the first by its matrix."""
-    for axis, matrix in enumerate(matrices, start=1):
-        values = jnp.moveaxis(jnp.tensordot(matrix, values, axes=(1, axis)), 0, axis)
-    return values
-
-
 class MultiresolutionEncoding(nn.Module):
     """Features at positions in the unit box.
 
@@ -69,48 +60,64 @@ class MultiresolutionEncoding(nn.Module):
         s = self.settings
         self.cells = level_cells(s)
 
-        def init(key: Array, shape: tuple[int, ...]) -> Array:
-            return jax.random.uniform(key, shape, jnp.float32, 0.0, s.init_scale)
-
         if s.hash_entries_log2 is None:
             shapes = [(s.n_features, *(n + 1 for n in cells)) for cells in self.cells]
         else:
             shapes = [(2**s.hash_entries_log2, s.n_features)] * s.n_levels
-        self.levels = [self.param(f"level_{i}", init, shape) for i, shape in enumerate(shapes)]
+        initial = self._draw(shapes)
+
+        def init(_key: Array, level: int) -> Array:
+            return jnp.asarray(initial[level])
+
+        self.levels = [self.param(f"level_{i}", init, i) for i in range(s.n_levels)]
 
     def __call__(self, x: Float[Array, "... axis"]) -> Float[Array, "... level feature"]:
         """Look features up at any positions; dense levels are constant beyond the box."""
         features = [self._gather(table, cells, x) for table, cells in zip(self.levels, self.cells, strict=True)]
         return jnp.stack(features, axis=-2)
 
-    def on_lattice(self, axes: Sequence[Float[Array, " n"]]) -> list[Float[Array, "feature ..."]]:
-        """Features of every level on the product of `axes`: products of small matrices for dense levels."""
+    def on_lattice(self, axes: Sequence[Axis]) -> list[Float[Array, "feature ..."]]:
+        """Features of every level on the product of `axes`; dense levels axis by axis, without gathers.
+
+        An axis that is a numpy array must ascend; it is a constant of the compiled program.
+        """
         if self.settings.hash_entries_log2 is None:
-            return [
-                apply_along_axes(table, [hat_matrix(x, n) for x, n in zip(axes, cells, strict=True)])
-                for table, cells in zip(self.levels, self.cells, strict=True)
-            ]
-        features = self(jnp.stack(jnp.meshgrid(*axes, indexing="ij"), axis=-1))
+            return [_along_axes(table, axes, cells) for table, cells in zip(self.levels, self.cells, strict=True)]
+        features = self(jnp.stack(jnp.meshgrid(*map(jnp.asarray, axes), indexing="ij"), axis=-1))
         return [jnp.moveaxis(features[..., i, :], -1, 0) for i in range(self.settings.n_levels)]
 
-    def sum_on_lattice(
-        self, axes: Sequence[Float[Array, " n"]], weights: Float[Array, " level"]
-    ) -> Float[Array, "feature ..."]:
+    def sum_on_lattice(self, axes: Sequence[Axis], weights: Float[Array, " level"]) -> Float[Array, "feature ..."]:
         """Weighted sum of the levels on a lattice, without holding every level at full size."""
         if self.settings.hash_entries_log2 is None:
             return self._dense_sum(axes, weights)
         return jnp.tensordot(weights, jnp.stack(self.on_lattice(axes)), axes=1)
 
-    def _dense_sum(
-        self, axes: Sequence[Float[Array, " n"]], weights: Float[Array, " level"]
-    ) -> Float[Array, "feature ..."]:
-        # All but the last axis are enlarged level by level; the last one by ONE product over all levels.
-        partial, last = [], []
+    def _dense_sum(self, axes: Sequence[Axis], weights: Float[Array, " level"]) -> Float[Array, "feature ..."]:
+        # All but the first axis are enlarged level by level; the first one of all coarse levels by ONE product.
+        # The first comes last, so that what comes out lies in memory with x running fastest.
+        first, *others = axes
+        total: Array | float = 0.0
+        partial, matrices = [], []
         for weight, table, cells in zip(weights, self.levels, self.cells, strict=True):
-            matrices = [hat_matrix(x, n) for x, n in zip(axes, cells, strict=True)]
-            partial.append(apply_along_axes(weight * table, matrices[:-1]))
-            last.append(matrices[-1])
-        return jnp.tensordot(jnp.concatenate(partial, axis=-1), jnp.concatenate(last, axis=1), axes=(-1, 1))
+            enlarged = _along_axes(weight * table, others, cells[1:], start=2)
+            if is_banded(first, cells[0]):
+                total = total + interpolate(enlarged, first, cells[0], 1)
+            else:
+                partial.append(enlarged)
+                matrices.append(hat_matrix(first, cells[0]))
+        if partial:
+            coarse = jnp.tensordot(jnp.concatenate(matrices, 1), jnp.concatenate(partial, 1), axes=(1, 1))
+            total = total + jnp.moveaxis(coarse, 0, 1)
+        return jnp.asarray(total)
+
+    def _draw(self, shapes: Sequence[tuple[int, ...]]) -> Sequence[Array | NDArray[np.float32]]:
+        """Draw all levels at once: to compile a draw takes half a second, whatever its size."""
+        if not self.is_initializing():
+            return [np.zeros(shape, np.float32) for shape in shapes]  # flax compares shapes, and uses its own
+        ends = np.cumsum([math.prod(shape) for shape in shapes])
+        key = self.make_rng("params")
+        drawn = jax.random.uniform(key, (int(ends[-1]),), jnp.float32, 0.0, self.settings.init_scale)
+        return [part.reshape(shape) for part, shape in zip(jnp.split(drawn, ends[:-1]), shapes, strict=True)]
 
     def _gather(
         self, table: Float[Array, ...], cells: tuple[int, ...], x: Float[Array, "... axis"]
@@ -130,7 +137,14 @@ class MultiresolutionEncoding(nn.Module):
             values = table.reshape(table.shape[0], -1).T[(corners * strides).sum(axis=-1)]
         else:
             values = table[_hash(corners, table.shape[0])]
-        return jnp.einsum("...cf,...c->...f", values, weight)
+        features: Array = jnp.einsum("...cf,...c->...f", values, weight)
+        return features
+
+
+def _along_axes(values: Array, axes: Sequence[Axis], cells: Sequence[int], start: int = 1) -> Array:
+    for axis in reversed(range(len(axes))):
+        values = interpolate(values, axes[axis], cells[axis], start + axis)
+    return values
 
 
 def _stride(cells: tuple[int, ...], axis: int) -> int:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from napari_nstm.core.settings import EncodingSettings, NetworkSettings
-from napari_nstm.model.encoding import MultiresolutionEncoding, level_weights
+from napari_nstm.model.encoding import Axis, MultiresolutionEncoding, level_weights
 
 _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "gelu": jax.nn.gelu,
@@ -52,9 +52,7 @@ class FieldNetwork(nn.Module):
             return self._finish(features.sum(axis=-2))
         return self._read_out(features.reshape(*features.shape[:-2], -1))
 
-    def on_lattice(
-        self, axes: Sequence[Float[Array, " n"]], alpha: Float[Array, ""] | float
-    ) -> Float[Array, "output ..."]:
+    def on_lattice(self, axes: Sequence[Axis], alpha: Float[Array, ""] | float) -> Float[Array, "output ..."]:
         """Evaluate on the product of `axes` (coordinates in the unit box)."""
         weights = level_weights(alpha, self.encoding.n_levels)
         if self.network.kind == "sum":

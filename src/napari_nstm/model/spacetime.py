@@ -12,11 +12,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from napari_nstm.core.grids import Grid
 from napari_nstm.model.architecture import Architecture, Box
-from napari_nstm.model.encoding import apply_along_axes, hat_matrix, level_cells
+from napari_nstm.model.encoding import level_cells
+from napari_nstm.model.interpolate import apply_along_axes, hat_matrix
 from napari_nstm.model.networks import FieldNetwork
 from napari_nstm.model.resample import resample
 
@@ -66,14 +68,14 @@ class SpaceTimeModel:
         return out * jnp.asarray(self.architecture.motion_scale_px)
 
     def motion_lattice_shape(self) -> tuple[int, ...]:
-        """Return the samples of the lattice on which the motion is evaluated: two per finest cell and axis, at least 9."""
+        """Return the samples of the lattice the motion is evaluated on: two per finest cell and axis, at least 9."""
         return tuple(min(max(2 * n, 8), 256) + 1 for n in level_cells(self.architecture.motion_encoding)[-1][1:])
 
     def motion_lattice(
         self, params: Params, times: Float[Array, " time"], grid: Grid, alpha: Array | float = 1.0
     ) -> Float[Array, "time axis *lattice"]:
         """Return dx in raw pixels on a coarse lattice that spans the padded field, first to last sample."""
-        coarse = [jnp.linspace(0.0, 1.0, n) for n in self.motion_lattice_shape()]
+        coarse = [np.linspace(0.0, 1.0, n) for n in self.motion_lattice_shape()]
         axes = _unit_axes(coarse, grid.padded_origin, _last_offsets(grid), self.architecture.motion_box)
         dx = jnp.asarray(self.motion.apply(params["motion"], [(times + 1) / 2, *axes], alpha, method="on_lattice"))
         scale = jnp.asarray(self.architecture.motion_scale_px).reshape((-1,) + (1,) * (dx.ndim - 1))
@@ -103,7 +105,7 @@ class SpaceTimeModel:
             self.architecture.scene_box.extent,
             strict=True,
         ):
-            axes.append((jnp.arange(n) * step + (origin - box_origin)) / extent)
+            axes.append((np.arange(n) * step + (origin - box_origin)) / extent)
         out = jnp.asarray(self.scene.apply(params["scene"], axes, alpha, method="on_lattice"))
         return out
 
@@ -168,7 +170,9 @@ def _last_offsets(grid: Grid) -> tuple[float, ...]:
     return tuple(max(float(n - 1), 1.0) for n in grid.padded_extent)
 
 
-def _unit_axes(axes: Sequence[Array], origin: tuple[float, ...], last: tuple[float, ...], box: Box) -> list[Array]:
+def _unit_axes(
+    axes: Sequence[np.ndarray], origin: tuple[float, ...], last: tuple[float, ...], box: Box
+) -> list[np.ndarray]:
     return [
         (o - bo + x * end) / extent
         for x, o, end, bo, extent in zip(axes, origin, last, box.origin, box.extent, strict=True)

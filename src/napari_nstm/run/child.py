@@ -10,6 +10,7 @@ import argparse
 import os
 import shutil
 import signal
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -50,12 +51,17 @@ def main(arguments: list[str] | None = None) -> None:
     # jax would otherwise take three quarters of the GPU's memory from napari's canvas.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
+    parent_gone = threading.Event()
+
     def leave(status: int) -> NoReturn:
-        shutil.rmtree(folder, ignore_errors=True)
+        # A parent that is there reads the log, and removes the folder itself.
+        if parent_gone.is_set():
+            shutil.rmtree(folder, ignore_errors=True)
         os._exit(status)
 
     def leave_soon() -> None:
         # In the reading thread: the main one may be inside a compile that nothing can interrupt.
+        parent_gone.set()
         time.sleep(options.grace_s)
         leave(1)
 
@@ -67,10 +73,12 @@ def main(arguments: list[str] | None = None) -> None:
         try:
             serve(inbox, Outbox(events, folder))
         except ParentGoneError:
+            parent_gone.set()
             leave(1)
     except BaseException:  # noqa: BLE001 -- whatever it is, the log gets it and the process ends
         traceback.print_exc()
         leave(1)
+    parent_gone.set()
     leave(0)
 
 

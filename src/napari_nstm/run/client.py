@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, cast
 from uuid import uuid4
 
 import numpy as np
@@ -46,6 +46,7 @@ class Child:
         self._folder = Path()
         self._incoming: queue.Queue[Event | None] = queue.Queue()
         self._lock = threading.Lock()
+        self._reader: threading.Thread | None = None
         self._closed = False
 
     # -- life ---------------------------------------------------------------
@@ -69,7 +70,8 @@ class Child:
                 encoding="utf-8",
                 creationflags=_windows_flags(),
             )
-        threading.Thread(target=self._read, args=(self._process,), name="events", daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(self._process,), name="events", daemon=True)
+        self._reader.start()
         return self
 
     def __enter__(self) -> Child:
@@ -242,22 +244,28 @@ class Child:
         }
 
     def _read(self, process: subprocess.Popen[str]) -> None:
-        stream: IO[str] | None = process.stdout
+        stream = cast(IO[str], process.stdout)
         try:
-            for line in stream or ():
-                event = decode_event(line, self._folder)
+            for line in stream:
+                try:
+                    event = decode_event(line, self._folder)
+                except ValueError as error:
+                    event = Failed("", None, f"The fitting process sent what is no event ({error}).")
                 if event is None:
                     continue
                 if isinstance(event, Finished | Failed):
                     self._forget(event.run_id)
                 self._incoming.put(event)
         finally:
+            stream.close()
             process.wait()
             self._incoming.put(None)
 
     def _forget(self, run_id: str) -> None:
-        for path in self._folder.glob(f"{run_id}-*.npy"):
-            path.unlink(missing_ok=True)
+        if run_id:
+            for path in self._folder.glob(f"{run_id}-*.npy"):
+                with suppress(OSError):  # Windows: still mapped; it goes with the folder
+                    path.unlink()
 
     def _started(self) -> subprocess.Popen[str]:
         if self._process is None:
@@ -277,6 +285,8 @@ class Child:
         if process.stdin is not None and not process.stdin.closed:
             with suppress(OSError):  # it ended before, with a command unread
                 process.stdin.close()
+        if self._reader is not None:
+            self._reader.join()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

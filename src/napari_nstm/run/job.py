@@ -98,6 +98,12 @@ def dump_job(job: Job) -> str:
     return str(yaml.safe_dump(content, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120))
 
 
+def with_fit(job: Job, **changes: Any) -> Job:
+    """Change values of a job's `fit` part, and check them."""
+    content = job.model_dump(exclude_unset=True)
+    return job_from_mapping({**content, "fit": {**content.get("fit", {}), **changes}})
+
+
 def with_absolute_paths(job: Job, base_dir: Path, array_paths: Mapping[str, str]) -> Job:
     """Make the paths of raw data and of further arrays absolute, so that the job can move into the store.
 
@@ -112,6 +118,11 @@ def with_absolute_paths(job: Job, base_dir: Path, array_paths: Mapping[str, str]
     for dotted, path in array_paths.items():
         acquisition = replace_dotted(acquisition, dotted, _absolute(base_dir, path))
     return job.model_copy(update={"raw": _absolute(base_dir, job.raw), "acquisition": acquisition})
+
+
+def store_path(job: Job, base_dir: Path) -> Path:
+    """Return where a job's result goes."""
+    return (base_dir / Path(job.output.path).expanduser()).absolute()
 
 
 def replace_dotted(content: Mapping[str, Any], dotted: str, value: Any) -> dict[str, Any]:

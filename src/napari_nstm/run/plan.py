@@ -18,7 +18,7 @@ from napari_nstm.imaging import registry
 from napari_nstm.imaging.base import Modality
 from napari_nstm.io.raw import read_raw, to_axes
 from napari_nstm.io.store import check_output
-from napari_nstm.run.job import acquisition_settings, fit_settings, with_absolute_paths
+from napari_nstm.run.job import acquisition_settings, fit_settings, store_path, with_absolute_paths
 
 if TYPE_CHECKING:
     import jax
@@ -73,7 +73,7 @@ class Plan:
 
 
 def make_plan(
-    job: Job, raw: RawInput = None, *, base_dir: Path, overwrite: bool = False, store_path: Path | None = None
+    job: Job, raw: RawInput = None, *, base_dir: Path, overwrite: bool = False, resumed_store: Path | None = None
 ) -> Plan:
     """Check a whole job; nothing is written.
 
@@ -85,7 +85,7 @@ def make_plan(
         Raw data that stand in for the job's path.
     overwrite
         Whether an existing store may be replaced.
-    store_path
+    resumed_store
         Store of a run that goes on; it exists.
 
     Raises
@@ -100,9 +100,8 @@ def make_plan(
     notices = modality.check(frames, settings)
     fit = fit_settings(job, modality, frames, settings)
     frame_times = tuple(float(t) for t in modality.frame_times_ms(frames, settings))
-    if store_path is None:
-        store_path = (base_dir / Path(job.output.path).expanduser()).absolute()
-        check_output(store_path, overwrite)
+    if resumed_store is None:
+        check_output(store_path(job, base_dir), overwrite)
     output_times = _output_times(job.output.times, frame_times)
 
     from napari_nstm.fit.device import pick_device
@@ -115,7 +114,7 @@ def make_plan(
         raw=frames,
         raw_is_file=raw is None,
         fit=fit,
-        store_path=store_path,
+        store_path=resumed_store or store_path(job, base_dir),
         frame_times_ms=frame_times,
         output_times_ms=output_times,
         device=device,

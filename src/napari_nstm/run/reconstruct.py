@@ -20,7 +20,7 @@ from napari_nstm.core.settings import FitSettings
 from napari_nstm.io.result import CHECKPOINT
 from napari_nstm.io.store import StoredResult, StoreRecord, StoreWriter, load_checkpoint, open_result
 from napari_nstm.run.environment import versions
-from napari_nstm.run.job import JobSource, load_job
+from napari_nstm.run.job import JobSource, load_job, with_fit
 from napari_nstm.run.plan import Plan, RawInput, make_plan
 from napari_nstm.run.raw_copy import keep_raw
 
@@ -119,16 +119,28 @@ def resume(
     raw: RawInput = None,
     on_event: Callable[[Event], None] | None = None,
     *,
+    device: str | None = None,
     should_stop: Stop | None = None,
 ) -> Result:
     """Go on with the run of a store, from its last checkpoint to its end.
+
+    Parameters
+    ----------
+    store
+        The store.
+    raw
+        Raw data in place of those the store's job names; they must be the same.
+    on_event, should_stop
+        As `reconstruct`.
+    device
+        Another device than the run began on.
 
     Raises
     ------
     InputError
         If the store's run is complete, or its raw data are gone or have changed.
     """
-    return _last_result(iter_resume(store, raw, should_stop=should_stop), on_event)
+    return _last_result(iter_resume(store, raw, device=device, should_stop=should_stop), on_event)
 
 
 def iter_reconstruct(
@@ -159,6 +171,7 @@ def iter_resume(
     store: str | Path,
     raw: RawInput = None,
     *,
+    device: str | None = None,
     should_stop: Stop | None = None,
     run_id: str | None = None,
 ) -> Generator[Event, None, None]:
@@ -169,7 +182,10 @@ def iter_resume(
     if stored.status in ("finished", "diverged"):
         how = "is finished" if stored.status == "finished" else "diverged, and would again"
         raise InputError("store", f"{store}, whose run {how}", "a store whose run was stopped or interrupted")
-    plan = make_plan(stored.job, raw, base_dir=path, store_path=path)
+    job = stored.job
+    if device is not None:
+        job = with_fit(job, device=device)
+    plan = make_plan(job, raw, base_dir=path, resumed_store=path)
     for name, digest in stored.record.input_hashes.items():
         if plan.input_hashes.get(name) != digest:
             field = name if name == "raw" else f"acquisition.{name}"

@@ -45,7 +45,7 @@ def test_an_object_that_stands_still_comes_back(settings, thing, angles, inner):
     made = settings(
         source_angles_deg=angles,
         na_illumination_inner=inner,
-        regularization_phase=1e-6,
+        regularization_phase_conventional=1e-6,
         regularization_absorption=1e-6,
         background={"kind": "constant", "value": 1},
     )
@@ -77,7 +77,7 @@ def test_a_stronger_object_keeps_its_sign_and_about_its_size(settings, thing):
 
 def test_more_regularisation_gives_less_phase_and_leaves_absorption(settings, thing):
     raw = RawData(_image(thing, Optics.from_settings(settings())).astype(np.float32))
-    weak, strong = (Dpc().conventional(raw, settings(regularization_phase=w)) for w in (1e-4, 1e-1))
+    weak, strong = (Dpc().conventional(raw, settings(regularization_phase_conventional=w)) for w in (1e-4, 1e-1))
     assert np.abs(strong[1]).max() < 0.8 * np.abs(weak[1]).max()
     np.testing.assert_allclose(strong[0], weak[0], atol=1e-4)
 

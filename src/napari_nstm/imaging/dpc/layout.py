@@ -16,7 +16,7 @@ CHANNELS = (
 )
 N_LEVELS = 4
 
-# The kernels of DPC fall off like 1/r. At four times lambda/NA the wrap-around of a random object is under
+# The kernels of DPC fall off like 1/r. At some four times lambda/NA the wrap-around of a random object is about
 # 1 % of the contrast's rms with half discs, and under 4 % with thin half annuli.
 _REACH = 3.4
 

@@ -106,6 +106,7 @@ class Dpc:
             absorption_transfer=jnp.asarray(half.absorption),
             phase_transfer=jnp.asarray(half.phase),
             weight=jnp.asarray(field_weight(grid)),
+            inside=jnp.asarray(field_weight(grid, margin_px=0)),
             regularization_absorption=jnp.asarray(settings.regularization_absorption, jnp.float32),
             regularization_phase=jnp.asarray(settings.regularization_phase, jnp.float32),
             grid=grid,
@@ -121,7 +122,7 @@ class Dpc:
             padded,
             _transfer(raw, settings, grid),
             settings.regularization_absorption,
-            settings.regularization_phase,
+            settings.regularization_phase_conventional,
         )
         field = solved[(slice(None), *grid.field_slices)].copy()
         field[1] -= field[1].mean(dtype=np.float64)

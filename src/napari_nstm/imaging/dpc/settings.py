@@ -112,10 +112,16 @@ class DpcSettings(AcquisitionSettings):
         default_factory=NoBackground, description="What the frames are divided by before 1 is subtracted."
     )
     regularization_phase: float = Field(
+        default=1e-5,
+        gt=0,
+        le=1e3,
+        description="Weight of the mean squared phase (per rad^2) against the squared error, in the fit.",
+    )
+    regularization_phase_conventional: float = Field(
         default=1e-4,
         gt=0,
         le=1e3,
-        description="Weight of the mean squared phase (per rad^2) against the squared error.",
+        description="The same in the conventional reconstruction, which has nothing else to hold noise down.",
     )
     regularization_absorption: float = Field(
         default=1e-2, gt=0, le=1e3, description="Weight of the mean squared absorption against the squared error."

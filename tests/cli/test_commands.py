@@ -1,0 +1,148 @@
+"""Each command once: what it writes, what it prints."""
+
+import sys
+
+import numpy as np
+import pytest
+import yaml
+
+from napari_nstm import __version__
+from napari_nstm.cli import demo, main
+from napari_nstm.core.settings import Job
+from napari_nstm.io.raw import read_raw
+from napari_nstm.io.store import open_result
+
+
+def test_version_and_help(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"napari-nstm {__version__}\n"
+    assert main([]) == 0
+    out = capsys.readouterr().out
+    for command in ("demo", "simulate", "reconstruct", "resume", "movie", "export", "info"):
+        assert f"\n  {command} " in out
+
+
+def test_simulate_writes_raw_truth_motion_and_job(simulated, tmp_path):
+    raw, axes, size = read_raw(simulated / "raw.tif")
+    assert (raw.shape, raw.dtype, axes) == ((4, 64, 64), np.uint16, "tyx")
+    assert size == pytest.approx((0.454, 0.454))
+    truth, axes, _ = read_raw(simulated / "truth.tif")
+    assert (truth.shape, truth.dtype, axes) == ((4, 2, 64, 64), np.float32, "tcyx")
+    motion = np.load(simulated / "truth_motion.npy")
+    assert motion.shape == (4, 2, 64, 64)
+    assert np.all(motion[0] == 0)
+    assert np.percentile(np.hypot(*np.moveaxis(motion, 1, 0)), 99) == pytest.approx(3, rel=0.02)
+    job = Job.model_validate(yaml.safe_load((simulated / "job.yml").read_text()))
+    assert (job.modality, job.raw, job.output.path, job.fit.preset) == ("dpc", "raw.tif", "result.zarr", "fast")
+
+
+def test_simulate_again_gives_the_same_and_replaces_only_when_asked(simulated, tmp_path, capsys):
+    arguments = ["simulate", "dpc", "--size", "64", "--displacement", "3", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    assert (tmp_path / "truth_motion.npy").read_bytes() == (simulated / "truth_motion.npy").read_bytes()
+    np.testing.assert_array_equal(read_raw(tmp_path / "raw.tif")[0], read_raw(simulated / "raw.tif")[0])
+    assert main(arguments) == 2
+    assert main([*arguments, "--overwrite", "--motion", "none", "--forward", "abbe", "--option", "target=cells"]) == 0
+    assert not np.load(tmp_path / "truth_motion.npy").any()
+
+
+def test_reconstruct_reports_in_plain_lines_where_there_is_no_terminal(toy, frames, tmp_path, capsys):
+    np.save(tmp_path / "raw.npy", frames)
+    job = {"modality": "toy", "raw": "raw.npy", "acquisition": {"pixel_size_um": 1.0}}
+    job["fit"] = {"epochs": 60, "advanced": {"pyramid": [[0, 1.0]]}}
+    (tmp_path / "job.yml").write_text(yaml.safe_dump(job))
+    assert main(["reconstruct", str(tmp_path / "job.yml"), "--out", str(tmp_path / "mine.zarr")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Toy camera: 4 frames of 48 x 48 pixels, 0 to 3 ms."
+    assert "60 steps, needs about" in lines[1]
+    assert lines[2].startswith("step ")
+    assert lines[-2].startswith("step 60 of 60, full size, detail 100 %, loss ")
+    assert lines[-1].endswith(f"The result is in {tmp_path / 'mine.zarr'}.")
+    assert not any("\x1b" in line for line in lines)
+    assert not (tmp_path / "result.zarr").exists()
+    assert open_result(tmp_path / "mine.zarr").status == "finished"
+
+
+def test_options_win_over_the_job():
+    from napari_nstm.cli.fitting import with_changes
+
+    job = Job(modality="toy", raw="a", acquisition={}, fit={"seed": 4}, output={"times": 7})
+    changed = with_changes(job, out=None, preset="paper", device="cpu")
+    assert (changed.fit.preset, changed.fit.device, changed.fit.seed, changed.output.times) == ("paper", "cpu", 4, 7)
+    assert with_changes(job, out=None, preset=None, device=None) == job
+
+
+def test_a_diverged_run_is_status_2_and_keeps_what_was_good(toy, frames, tmp_path, capsys):
+    np.save(tmp_path / "raw.npy", frames)
+    advanced = {"pyramid": [[0, 1.0]], "scene_learning_rate": 1e30}
+    job = {"modality": "toy", "raw": "raw.npy", "acquisition": {"pixel_size_um": 1}, "fit": {"advanced": advanced}}
+    (tmp_path / "job.yml").write_text(yaml.safe_dump(job))
+    assert main(["reconstruct", str(tmp_path / "job.yml")]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert str(tmp_path / "result.zarr") in err
+    assert open_result(tmp_path / "result.zarr").status == "diverged"
+
+
+def test_info_says_how_a_result_was_made_and_what_is_installed(finished, capsys):
+    assert main(["info", str(finished)]) == 0
+    out = capsys.readouterr().out
+    assert "finished" in out
+    assert "step 60 of 60" in out
+    assert main(["info"]) == 0
+    out = capsys.readouterr().out
+    assert "modalities" in out
+    assert "dpc" in out
+    assert f"napari-nstm {__version__}" in out
+
+
+def test_export_writes_what_the_store_holds(finished, capsys, tmp_path):
+    assert main(["export", str(finished), "--out", str(tmp_path / "r.ome.tif")]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'r.ome.tif'}\n"
+    array, *_ = read_raw(tmp_path / "r.ome.tif")
+    expected = np.asarray(open_result(finished).reconstruction)
+    np.testing.assert_array_equal(array.reshape(expected.shape), expected)
+    assert main(["export", str(finished)]) == 0
+    assert finished.with_name("result.ome.tif").exists()
+
+
+def test_movie_writes_a_movie(finished, tmp_path, capsys):
+    out = tmp_path / "m.mp4"
+    assert main(["movie", str(finished), str(out), "--frames", "5", "--fps", "5", "--side-by-side"]) == 0
+    assert "5 frames" in capsys.readouterr().out
+    assert out.read_bytes()[4:8] == b"ftyp"
+    assert main(["movie", str(finished), str(out), "--frames", "5"]) == 2
+
+
+def test_demo_makes_everything_and_says_how_good_it_is(tmp_path, capsys):
+    folder = tmp_path / "nstm-demo"
+    arguments = ["demo", "--out", str(folder), "--size", "96", "--no-show"]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    for name in ("raw.tif", "truth.tif", "job.yml", "result.zarr", "comparison.png", "movie.mp4"):
+        assert (folder / name).exists()
+        assert f"  {name} " in out
+    score = next(line for line in out.splitlines() if line.startswith("PSNR"))
+    ours, conventional, constant = (float(part.split()[-1]) for part in score.split(" dB")[:3])
+    assert ours > conventional + 3 > constant
+    assert (folder / "comparison.png").stat().st_size > 10_000
+
+
+def test_demo_leaves_other_folders_alone(tmp_path, capsys):
+    (tmp_path / "thesis.tex").touch()
+    assert main(["demo", "--out", str(tmp_path), "--size", "64", "--no-show"]) == 2
+    assert "holds other files" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_napari_is_opened_only_where_it_can_be(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(demo, "find_spec", lambda name: name == "PySide6" or None)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("DISPLAY", ":1")
+    assert demo.can_show()
+    monkeypatch.delenv("DISPLAY")
+    assert not demo.can_show()
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    monkeypatch.setattr(demo, "find_spec", lambda name: None)
+    assert not demo.can_show()

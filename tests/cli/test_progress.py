@@ -1,0 +1,64 @@
+"""What a user sees of a run."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from napari_nstm.cli import progress
+from napari_nstm.cli.progress import Reporter, describe_prepared, describe_progress, duration, size
+from napari_nstm.core.events import Notice, Prepared, Progress
+
+
+def at(step, level=1, remaining=12.34):
+    return Progress("r", step, 300, level, 0.25, 1.234e-3, 5.0, remaining)
+
+
+def test_progress_in_words():
+    assert describe_progress(at(10)) == "1/2 size, detail 25 %, loss 1.234e-03, 12 s left"
+    assert describe_progress(at(10, level=0, remaining=None)) == "full size, detail 25 %, loss 1.234e-03"
+    assert describe_progress(at(300, level=0, remaining=0.0)) == "full size, detail 25 %, loss 1.234e-03"
+
+
+def test_what_will_happen_in_words():
+    known = Prepared("r", "4 frames.", "CPU, 2 cores", 83_000_000, 24_500_000_000, 4.2, 300)
+    line = "CPU, 2 cores: 300 steps, needs about 83 MB of 24.5 GB free memory, about 4.2 s and the time to compile."
+    assert describe_prepared(known) == ["4 frames.", line]
+    unknown = Prepared("r", "4 frames.", "CPU", 83_000_000, None, None, 300)
+    assert describe_prepared(unknown)[1] == "CPU: 300 steps, needs about 83 MB."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0.0 s"), (9.44, "9.4 s"), (59, "59 s"), (61, "1 min 01 s"), (4000, "1 h 06 min")]
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_sizes():
+    assert (size(2_500_000), size(139_000_000_000)) == ("2 MB", "139.0 GB")
+
+
+def test_a_log_gets_a_line_every_few_seconds_and_the_last_step(monkeypatch):
+    clock = iter([0.0, 0.0, 1.0, 2.9, 3.1, 3.1, 3.2])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock, 3.3))
+    out = io.StringIO()
+    with Reporter(Console(file=out, force_terminal=False)) as reporter:
+        for step in (10, 20, 30, 40, 300):
+            reporter.show(at(step))
+    steps = [line.split()[1] for line in out.getvalue().splitlines()]
+    assert steps == ["10", "40", "300"]
+
+
+def test_a_terminal_gets_a_bar_and_notices_above_it():
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=120, color_system=None, legacy_windows=False)
+    with Reporter(console) as reporter:
+        reporter.show(at(10))
+        reporter.show(Notice("r", "6 saturated pixels [frame 2]."))
+        reporter.show(at(200))
+    text = out.getvalue()
+    assert "Note: 6 saturated pixels [frame 2]." in text
+    assert "200/300" in text
+    assert "loss 1.234e-03" in text
+    assert "Fitting" in text

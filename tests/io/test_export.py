@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import errno
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_nstm.core.errors import InputError, StoreError
+from napari_nstm.core.warp import Canvas, MotionLattice
+from napari_nstm.io.export import export_ome_tiff
+from napari_nstm.io.raw import read_raw
+from napari_nstm.io.store import StoreWriter, open_result
+
+
+def test_ome_tiff_reads_back_with_axes_sizes_and_times(tmp_path, finished):
+    path = export_ome_tiff(finished, tmp_path / "result.ome.tif")
+    array, axes, size = read_raw(path)
+    np.testing.assert_array_equal(array, finished.reconstruction.compute())
+    assert (axes, size, array.dtype) == ("tcyx", (0.25, 0.25), np.float32)
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.is_ome
+        pixels = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Pixels"]
+        page = tiff.pages[0]
+        # What programs without OME go by: contiguous planes, and pixels per centimetre.
+        assert (page.compression, page.resolution, page.resolutionunit) == (1, (40000.0, 40000.0), 3)
+        assert len(tiff.pages) == 6
+    assert (pixels["SizeT"], pixels["SizeC"], pixels["SizeZ"]) == (3, 2, 1)
+    assert (pixels["PhysicalSizeX"], pixels["PhysicalSizeXUnit"]) == (0.25, "µm")
+    assert (pixels["TimeIncrement"], pixels["TimeIncrementUnit"]) == (17.5, "ms")
+    assert [channel["Name"] for channel in pixels["Channel"]] == ["absorption", "phase"]
+    assert [plane["DeltaT"] for plane in pixels["Plane"]] == [10.0, 10.0, 20.0, 20.0, 45.0, 45.0]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["result.ome.tif", "result.zarr"]
+
+
+def test_volumes_keep_channels_and_planes_apart(tmp_path, record):
+    shape = (4, 10, 12)
+    canvas = Canvas(np.random.default_rng(0).normal(size=(2, 4, 10, 12)).astype(np.float32), (0.0,) * 3, (1.0,) * 3, 1)
+    motion = MotionLattice(np.zeros((3, 3, 2, 3, 4), np.float32), (-1.0,) * 3, (4.0,) * 3)
+    record = record.changed({"shape": shape, "pixel_size_um": (0.5, 0.25, 0.2)})
+    result = StoreWriter.create(tmp_path / "volume.zarr", record).finish("finished", canvas, motion, {})
+    array, axes, size = read_raw(export_ome_tiff(result, tmp_path / "volume.tif"))
+    assert (axes, size) == ("tzcyx", (0.5, 0.25, 0.2))
+    np.testing.assert_array_equal(np.moveaxis(array, 2, 1), result.reconstruction.compute())
+
+
+def test_a_running_store_can_be_exported_too(tmp_path, running):
+    result = open_result(running.path)
+    array, _, _ = read_raw(export_ome_tiff(result, tmp_path / "now.tif"))
+    np.testing.assert_array_equal(array[0], result.scene_at(10.0))
+
+
+def test_an_existing_file_is_replaced_only_when_asked(tmp_path, finished):
+    path = tmp_path / "result.tif"
+    path.write_text("precious")
+    with pytest.raises(InputError, match="--overwrite"):
+        export_ome_tiff(finished, path)
+    assert path.read_text() == "precious"
+    export_ome_tiff(finished, path, overwrite=True)
+    assert read_raw(path)[0].shape == (3, 2, 24, 31)
+
+
+def test_what_goes_wrong_is_one_sentence_and_leaves_nothing(tmp_path, finished, running, record, monkeypatch):
+    with pytest.raises(InputError, match=r"takes a file ending in \.ome\.tif"):
+        export_ome_tiff(finished, tmp_path / "result.png")
+    with pytest.raises(InputError, match="cannot be written"):
+        export_ome_tiff(finished, tmp_path / "missing" / "result.tif")
+    early = open_result(StoreWriter.create(tmp_path / "early.zarr", record).path)
+    with pytest.raises(StoreError, match="has not reached a checkpoint"):
+        export_ome_tiff(early, tmp_path / "result.tif")
+
+    def full(*_args, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("napari_nstm.io.export.replace", full)
+    with pytest.raises(InputError, match="No space left on device"):
+        export_ome_tiff(finished, tmp_path / "result.tif")
+    assert not list(tmp_path.glob("*.tif*")) + list(tmp_path.glob(".*"))

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import subprocess
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+
+from napari_nstm.core.errors import InputError, NstmError, StoreError
+from napari_nstm.core.warp import Canvas, MotionLattice
+from napari_nstm.io._pace import movie_pace, speed_text
+from napari_nstm.io.movie import write_movie
+from napari_nstm.io.store import StoreWriter, open_result
+
+
+def decode(path, size):
+    """Frames (frame, row, column, 3) of a video, by ffmpeg."""
+    command = [
+        imageio_ffmpeg.get_ffmpeg_exe(),
+        "-v",
+        "error",
+        "-i",
+        str(path),
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "rgb24",
+        "-",
+    ]
+    raw = subprocess.run(command, check=True, capture_output=True).stdout
+    return np.frombuffer(raw, np.uint8).reshape(-1, size[1], size[0], 3)
+
+
+def probe(path):
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(path)]
+    return subprocess.run(command, check=False, capture_output=True, text=True).stderr
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """No enlargement: quick to encode."""
+    monkeypatch.setattr("napari_nstm.io.movie.COMFORTABLE_PX", 96)
+    monkeypatch.setattr("napari_nstm.io.movie._COMFORTABLE_GIF_PX", 96)
+
+
+def test_an_mp4_that_everything_plays_shows_the_sample_move(tmp_path, finished, small):
+    seen = []
+    path = tmp_path / "movie.mp4"
+    info = write_movie(finished, path, n_frames=7, on_progress=lambda done, n: seen.append((done, n)))
+    assert seen == [(done, 7) for done in range(1, 8)]
+    frames = decode(path, info.size)
+    assert len(frames) == info.n_frames == 7
+    assert (info.size[0] % 2, info.size[1] % 2) == (0, 0)
+    said = probe(path)
+    assert "h264" in said
+    assert "yuv420p" in said
+    # The field is enlarged by a whole factor and otherwise untouched: find it, and look whether it moves.
+    assert info.enlargement == 3
+    differences = [np.abs(frame.astype(int) - frames[0]).mean() for frame in frames]
+    assert differences == sorted(differences)
+    assert differences[-1] > 2
+    assert [p.name for p in tmp_path.glob("*movie*")] == ["movie.mp4"]
+
+
+def test_the_brightest_spot_is_where_the_motion_took_it(tmp_path, finished, small):
+    info = write_movie(finished, tmp_path / "movie.mp4", n_frames=2, arrows=False)
+    first, last = (frame[:, :, 1].astype(float) for frame in decode(tmp_path / "movie.mp4", info.size))
+    rows = slice(0, 15 + 24 * 3)  # without the key below
+
+    def brightest(frame):
+        return np.array(np.unravel_index(np.argmax(frame[rows]), frame[rows].shape))
+
+    # 1.5 px down and 3 px left on the field.
+    np.testing.assert_allclose(brightest(last) - brightest(first), [4.5, -9], atol=2.5)
+
+
+def test_grey_levels_stay_the_same_over_the_movie_and_are_said(tmp_path, finished, small):
+    info = write_movie(finished, tmp_path / "movie.mp4", n_frames=3)
+    values = np.stack([finished.scene_at(t)[1] for t in (10.0, 27.5, 45.0)])
+    assert info.limits == pytest.approx(tuple(np.percentile(values, (0.5, 99.5))), abs=1e-6)
+    assert any("phase is shown from" in notice for notice in info.notices)
+    other = write_movie(finished, tmp_path / "other.mp4", n_frames=3, channel="absorption")
+    assert other.limits[0] > info.limits[0]
+
+
+def test_a_gif_starts_over_and_a_boomerang_comes_back(tmp_path, finished, small):
+    info = write_movie(finished, tmp_path / "movie.gif", n_frames=4, fps=10, loop="boomerang")
+    with Image.open(tmp_path / "movie.gif") as gif:
+        assert gif.n_frames == info.n_frames == 6
+        assert (gif.info["loop"], gif.info["duration"], gif.size) == (0, 100, info.size)
+        frames = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(gif)]
+    for there, back in ((1, 5), (2, 4)):
+        np.testing.assert_array_equal(frames[there], frames[back])
+    assert (frames[0] != frames[3]).any()
+    # Colours of arrows survive the reduction to 256.
+    assert (np.ptp(frames[3][:80].astype(int), axis=-1) > 60).sum() > 20
+
+
+def test_side_by_side_has_the_still_conventional_image_on_the_left(tmp_path, finished, running, small):
+    alone = write_movie(finished, tmp_path / "alone.mp4", n_frames=2)
+    info = write_movie(finished, tmp_path / "both.mp4", n_frames=2, side_by_side=True)
+    assert info.size[0] >= alone.size[0]
+    first, last = decode(tmp_path / "both.mp4", info.size).astype(int)
+    half = info.size[0] // 2
+    rows = slice(0, info.size[1] - 70)
+    assert np.abs(first - last)[rows, :half].max() <= 6  # the codec's noise
+    assert np.abs(first - last)[rows, half:].max() > 60
+    with pytest.raises(InputError, match="without a conventional reconstruction"):
+        write_movie(open_result(running.path), tmp_path / "none.mp4", side_by_side=True)
+
+
+@pytest.mark.parametrize("arrow_color", ["direction", "speed"])
+def test_arrows_appear_as_points_move_away(tmp_path, finished, small, arrow_color):
+    with_arrows = write_movie(finished, tmp_path / "a.mp4", n_frames=2, arrow_color=arrow_color)
+    without = write_movie(finished, tmp_path / "b.mp4", n_frames=2, arrows=False)
+    assert without.stretch is None
+    assert with_arrows.stretch is not None
+    rows = slice(0, 15 + 24 * 3)
+
+    def colorful(path, info):
+        return [(np.ptp(frame[rows].astype(int), axis=-1) > 50).sum() for frame in decode(path, info.size)]
+
+    first, last = colorful(tmp_path / "a.mp4", with_arrows)
+    assert first == 0
+    assert last > 30
+    assert colorful(tmp_path / "b.mp4", without) == [0, 0]
+
+
+def test_a_volume_shows_one_of_its_planes(tmp_path, record, small):
+    planes = np.zeros((2, 4, 24, 31), np.float32)
+    planes[1, 2, 8:16, 10:20] = 1.0
+    canvas = Canvas(planes, (0.0,) * 3, (1.0,) * 3, 1)
+    motion = MotionLattice(np.zeros((2, 3, 2, 3, 4), np.float32), (0.0,) * 3, (12.0,) * 3)
+    volume = record.changed({"shape": (4, 24, 31), "pixel_size_um": (0.5, 0.25, 0.25)})
+    result = StoreWriter.create(tmp_path / "volume.zarr", volume).finish("finished", canvas, motion, {})
+    middle = write_movie(result, tmp_path / "middle.mp4", n_frames=1)
+    assert "Plane 2 of 4 is shown." in middle.notices
+    empty = write_movie(result, tmp_path / "empty.mp4", n_frames=1, plane=0)
+    bright, dark = (
+        (decode(tmp_path / name, info.size)[0][20:70] > 200).mean()
+        for name, info in (("middle.mp4", middle), ("empty.mp4", empty))
+    )
+    assert bright > 0.02
+    assert dark == 0
+    with pytest.raises(InputError, match="0 to 3"):
+        write_movie(result, tmp_path / "none.mp4", plane=4)
+
+
+@pytest.mark.parametrize("name", ["movie.mp4", "movie.gif"])
+def test_an_empty_scene_that_stands_still_is_a_movie_too(tmp_path, record, small, name):
+    canvas = Canvas(np.zeros((2, 30, 36), np.float32), (-2.0, -2.0), (1.0, 1.0), 1)
+    motion = MotionLattice(np.zeros((2, 2, 4, 5), np.float32), (0.0, 0.0), (8.0, 8.0))
+    still = record.changed({"frame_times_ms": (10.0,), "times_ms": (10.0,)})
+    result = StoreWriter.create(tmp_path / "empty.zarr", still).finish("stopped", canvas, motion, {})
+    for color in ("direction", "speed"):
+        info = write_movie(result, tmp_path / name, arrow_color=color, overwrite=True)
+        assert (info.n_frames, info.stretch) == (1, 1.0)
+
+
+def test_cancelling_leaves_no_file(tmp_path, finished, small):
+    for name in ("movie.mp4", "movie.gif"):
+        calls = iter([False, False, True])
+        info = write_movie(finished, tmp_path / name, n_frames=9, should_stop=lambda calls=calls: next(calls))
+        assert info.cancelled
+        assert not list(tmp_path.glob("*movie*"))
+
+
+def test_wrong_wishes_are_one_sentence_and_make_no_file(tmp_path, finished, record):
+    (tmp_path / "old.mp4").write_text("precious")
+    wishes = [
+        ("movie.avi", {}, "out", "ending in .mp4 or .gif"),
+        ("old.mp4", {}, "out", "--overwrite"),
+        ("none/movie.mp4", {}, "out", "folder does not exist"),
+        ("movie.mp4", {"channel": "colour"}, "channel", "one of absorption, phase"),
+        ("movie.mp4", {"n_frames": 0}, "frames", "at least 1"),
+        ("movie.mp4", {"fps": -1.0}, "fps", "over 0"),
+    ]
+    for name, options, field, said in wishes:
+        with pytest.raises(InputError, match=said) as caught:
+            write_movie(finished, tmp_path / name, **options)
+        assert caught.value.field == field
+    early = open_result(StoreWriter.create(tmp_path / "early.zarr", record).path)
+    with pytest.raises(StoreError, match="has not reached a checkpoint"):
+        write_movie(early, tmp_path / "movie.mp4")
+    assert (tmp_path / "old.mp4").read_text() == "precious"
+    assert not (tmp_path / "movie.mp4").exists()
+
+
+def test_an_encoder_that_fails_is_one_sentence(tmp_path, finished, small, monkeypatch):
+    monkeypatch.setattr("napari_nstm.io._video._CODEC", "no_such_codec")
+    with pytest.raises(NstmError, match=r"movie could not be encoded: .*no_such_codec") as caught:
+        write_movie(finished, tmp_path / "movie.mp4", n_frames=3)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("*movie*"))
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "n_frames", "fps", "gif", "expected"),
+    [
+        (4.0, None, None, False, (101, 25.0, 1.0)),  # real time
+        (4.0, None, None, True, (101, 25.0, 1.0)),
+        (4.0, 9, None, False, (9, 2.0, 1.0)),
+        (0.075, 16, 10.0, False, (16, 10.0, 20.0)),
+        (600.0, None, None, False, (301, 25.0, 0.02)),
+        (0.0, None, None, False, (1, 1.0, 1.0)),
+    ],
+)
+def test_movies_play_in_real_time_where_that_can_be_watched(duration_s, n_frames, fps, gif, expected):
+    assert movie_pace(duration_s, n_frames, fps, gif) == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize("duration_s", [1e-5, 0.0006, 0.075, 0.3, 1.9, 2.1, 29.0, 31.0, 3600.0])
+@pytest.mark.parametrize("gif", [False, True])
+def test_every_acquisition_gives_a_movie_of_seconds_whose_speed_is_true(duration_s, gif):
+    n_frames, fps, slowdown = movie_pace(duration_s, None, None, gif)
+    assert 2 <= (n_frames - 1) / fps <= 30
+    assert (n_frames - 1) / fps == pytest.approx(slowdown * duration_s)
+
+
+def test_the_speed_is_said_in_words():
+    assert speed_text(1.0) == "real time"
+    assert speed_text(50.13) == "50x slower"
+    assert speed_text(2.5) == "2.5x slower"
+    assert speed_text(0.02) == "50x faster"
