@@ -74,7 +74,8 @@ def run_steps(
             for name in state.params
         }
         # A finite loss may have a gradient that is not, and that would spoil the weights.
-        good = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient, ord=1))
+        slope = sum(jnp.sum(jnp.abs(leaf)) for leaf in jax.tree.leaves(gradient))
+        good = jnp.isfinite(loss) & jnp.isfinite(slope)
         new = FitState(params, optimizer, state.key, state.step + 1)
         return i + 1, new, losses.at[i].set(jnp.where(good, loss, jnp.nan)), good
 

@@ -9,7 +9,7 @@ from napari_nstm.imaging.dpc import Dpc
 from napari_nstm.imaging.dpc.abbe import abbe
 from napari_nstm.imaging.dpc.fourier import fourier_resample
 from napari_nstm.imaging.dpc.optics import Optics, transfer_functions
-from napari_nstm.imaging.dpc.problem import MARGIN_PX
+from napari_nstm.imaging.dpc.problem import MARGIN_PX, OUTSIDE_REGULARIZATION
 
 KEY = jax.random.key(0)
 
@@ -135,10 +135,21 @@ def test_data_of_one_shape_share_a_program(settings):
 def test_the_penalty_weighs_mean_squares_per_pixel_of_the_field(settings):
     problem = Dpc().prepare(_raw(), settings(regularization_phase=0.01, regularization_absorption=0.03), 0)
     scene = np.zeros((4, 2, *problem.grid.padded_shape), np.float32)
-    scene[(slice(None), 0, *problem.grid.field_slices)] = 0.5
-    assert float(problem.penalty(jnp.asarray(scene))) == pytest.approx(0.03 * 0.25, rel=1e-5)
-    scene[(slice(None), 1, *problem.grid.field_slices)] = -2
-    assert float(problem.penalty(jnp.asarray(scene))) == pytest.approx(0.03 * 0.25 + 0.01 * 4, rel=1e-5)
+    counts = np.asarray(problem.weight) == 1
+    share = counts.sum() / np.prod(problem.grid.field_shape)
+    scene[:, 0, counts] = 0.5
+    assert float(problem.penalty(jnp.asarray(scene))) == pytest.approx(0.03 * 0.25 * share, rel=1e-5)
+    scene[:, 1, counts] = -2
+    assert float(problem.penalty(jnp.asarray(scene))) == pytest.approx((0.03 * 0.25 + 0.01 * 4) * share, rel=1e-5)
+
+
+def test_what_no_pixel_tells_of_is_penalised_more(settings):
+    problem = Dpc().prepare(_raw(), settings(regularization_phase=0.01), 0)
+    scene = np.zeros((4, 2, *problem.grid.padded_shape), np.float32)
+    scene[:, 1, np.asarray(problem.weight) == 0] = 1
+    outside = scene[0, 1].sum() / np.prod(problem.grid.field_shape)
+    expected = (0.01 + OUTSIDE_REGULARIZATION) * outside
+    assert float(problem.penalty(jnp.asarray(scene))) == pytest.approx(expected, rel=1e-5)
 
 
 def test_phase_is_presented_with_zero_mean_and_absorption_as_it_is(problem):

@@ -106,7 +106,6 @@ class Dpc:
             absorption_transfer=jnp.asarray(half.absorption),
             phase_transfer=jnp.asarray(half.phase),
             weight=jnp.asarray(field_weight(grid)),
-            inside=jnp.asarray(field_weight(grid, margin_px=0)),
             regularization_absorption=jnp.asarray(settings.regularization_absorption, jnp.float32),
             regularization_phase=jnp.asarray(settings.regularization_phase, jnp.float32),
             grid=grid,

@@ -19,7 +19,7 @@ MARGIN_PX = 5
 """Width of the band along the edges of the field that does not count, in raw pixels (as published)."""
 
 OUTSIDE_REGULARIZATION = 1e-3
-"""Weight of the squared scene outside the field of view, where a frame sees nothing."""
+"""Weight of the squared scene where no pixel counts: a frame says nothing of it."""
 
 
 @jax.tree_util.register_dataclass
@@ -38,8 +38,6 @@ class DpcProblem:
         (condition, fy, fx >= 0).
     weight
         (*padded_shape): 1 where a pixel counts, 0 in the padding and the margin.
-    inside
-        (*padded_shape): 1 in the field of view, 0 in the padding.
     regularization_absorption, regularization_phase
         Weights of the mean squares in the penalty.
     grid
@@ -53,7 +51,6 @@ class DpcProblem:
     absorption_transfer: jax.Array
     phase_transfer: jax.Array
     weight: jax.Array
-    inside: jax.Array
     regularization_absorption: jax.Array
     regularization_phase: jax.Array
     grid: Grid = field(metadata={"static": True})
@@ -86,12 +83,12 @@ class DpcProblem:
     def penalty(self, scene: jax.Array) -> jax.Array:
         """Weigh squared absorption and phase, per pixel of the field of view.
 
-        The padding is penalised more: what moves out of the field is seen under few of the conditions,
+        Where no pixel counts it is penalised more: what moves out of the field is seen under few of the conditions,
         too few to tell phase from absorption, and would otherwise stand as a bright band along the edges.
         """
         n_pixels = scene.shape[0] * self.grid.field_shape[0] * self.grid.field_shape[1]
         squares = jnp.sum(scene**2, axis=(0, 2, 3)) / n_pixels
-        outside = jnp.sum((1 - self.inside) * scene**2) / n_pixels
+        outside = jnp.sum((1 - self.weight) * scene**2) / n_pixels
         field = self.regularization_absorption * squares[0] + self.regularization_phase * squares[1]
         return field + OUTSIDE_REGULARIZATION * outside
 
@@ -105,13 +102,13 @@ class DpcProblem:
         return present(scene, self.presentation)
 
 
-def field_weight(grid: Grid, margin_px: int = MARGIN_PX) -> NDArray[np.float32]:
+def field_weight(grid: Grid) -> NDArray[np.float32]:
     """Return 1 inside the field of view without its margin, 0 elsewhere: (*padded_shape) at the grid's level."""
     weight = np.zeros(grid.padded_shape, np.float32)
     inner = []
     for part, step in zip(grid.field_slices, grid.step, strict=True):
         # Two samples at least: a coarse level mixes with what stands outside the field.
-        margin = max(2, math.ceil(margin_px / step)) if margin_px else 0
+        margin = max(2, math.ceil(MARGIN_PX / step))
         inner.append(slice(part.start + margin, part.stop - margin))
     weight[tuple(inner)] = 1
     return weight
