@@ -77,9 +77,7 @@ def test_the_scene_comes_back_between_the_frames_too(fitted):
 def test_canvas_and_exact_agree_on_a_converged_fit(fitted):
     solver, state, _ = fitted
     grid, times = solver.problem(0).grid, np.float32(TIMES)
-    both = jax.jit(
-        lambda p: (solver.model.render_canvas(p, times, grid), solver.model.render_exact(p, times, grid))
-    )
+    both = jax.jit(lambda p: (solver.model.render_canvas(p, times, grid), solver.model.render_exact(p, times, grid)))
     canvas, exact = (np.asarray(x)[(..., *grid.field_slices)] for x in both(state.params))
     assert np.sqrt(np.mean((canvas - exact) ** 2)) < 0.01 * np.ptp(exact)
 
@@ -101,9 +99,8 @@ def test_a_stack_moves_along_all_three_axes():
     solver = solver_of(
         frames.astype(np.float32),
         epochs=150,
-        scene_encoding=EncodingSettings(
-            n_levels=5, n_features=1, base_cells=(4.0,) * 3, fine_cells=(24.0, 36.0, 36.0)
-        ),
+        canvas_samples_per_pixel=1,
+        scene_encoding=EncodingSettings(n_levels=5, n_features=1, base_cells=(4.0,) * 3, fine_cells=(24.0, 36.0, 36.0)),
     )
     state, reports = run(solver)
     bright = np.abs(frames[0]) > 0.3

@@ -62,7 +62,7 @@ class Solver:
         self.settings = settings
         self.model = SpaceTimeModel(build_architecture(self.problem(0).grid, settings))
         self.schedule: Schedule = build_schedule(settings, self.problem(0).n_batches)
-        self._rates = self._put(build_rates(settings, self.schedule.n_steps))
+        self.rates = self._put(build_rates(settings, self.schedule.n_steps))
 
     @property
     def n_steps(self) -> int:
@@ -98,7 +98,7 @@ class Solver:
         n = max(1, min(n, stop - step, MAX_STEPS_PER_CALL))
         began = time.perf_counter()
         new, losses = run_steps(
-            self.problem(level), state, self._rates, jnp.asarray(n), architecture=self.model.architecture
+            self.problem(level), state, self.rates, jnp.asarray(n), architecture=self.model.architecture
         )
         done = int(new.step) - step
         values = tuple(float(x) for x in np.asarray(losses)[:done])
@@ -128,7 +128,7 @@ class Solver:
         else:
             old_is_good = math.isfinite(losses[0]) and not self._ran_away(losses[0], self._best_loss)
             state = old if old_is_good or self._proven is None else self._proven
-        alpha = float(self._rates.granularity(state.step))
+        alpha = float(self.rates.granularity(state.step))
         mean = float(np.mean(finite)) if finite else math.nan
         report = FitReport(int(state.step), self.n_steps, level, alpha, mean, losses, message is not None, message)
         return state, report
@@ -139,7 +139,7 @@ class Solver:
 
     def alpha(self, state: FitState) -> jax.Array:
         """Return the granularity a state was fitted at."""
-        return self._rates.granularity(state.step)
+        return self.rates.granularity(state.step)
 
     def canvas(self, state: FitState) -> Canvas:
         """Return the scene on its full-size lattice, in normalised units."""
@@ -152,13 +152,13 @@ class Solver:
         grid = self.problem(0).grid
         cells = max(level_cells(self.settings.motion_encoding)[-1][0], 1)
         times = jnp.linspace(-1.0, 1.0, min(_TIMES_PER_CELL * cells, 128) + 1)
-        values = _lattice(self.model, state, times * self._rates.time_scale, self.alpha(state), level_grid=grid)
+        values = _lattice(self.model, state, times * self.rates.time_scale, self.alpha(state), level_grid=grid)
         return MotionLattice(np.asarray(values), grid.padded_origin, motion_spacing_px(self.model, grid))
 
     def render(self, state: FitState, t: float, level: int = 0) -> Frames:
         """Render the scene at time t in [-1, 1]: (c, *field of view), normalised, the way the fit did."""
         grid = self.problem(level).grid
-        time_ = jnp.asarray([t]) * self._rates.time_scale
+        time_ = jnp.asarray([t]) * self.rates.time_scale
         field = _render(self.model, state, time_, self.alpha(state), level_grid=grid)
         return np.asarray(field[0])[(slice(None), *grid.field_slices)]
 
@@ -175,7 +175,7 @@ class Solver:
                 problem,
                 state.params,
                 data,
-                times * self._rates.time_scale,
+                times * self.rates.time_scale,
                 self.alpha(state),
                 architecture=self.model.architecture,
             )
