@@ -114,10 +114,18 @@ def test_movie_writes_a_movie(finished, tmp_path, capsys):
     assert main(["movie", str(finished), str(out), "--frames", "5"]) == 2
 
 
-def test_demo_makes_everything_and_says_how_good_it_is(tmp_path, capsys):
+def test_demo_makes_everything_and_says_how_good_it_is(tmp_path, capsys, monkeypatch):
     folder = tmp_path / "nstm-demo"
-    arguments = ["demo", "--out", str(folder), "--size", "96", "--no-show"]
-    assert main(arguments) == 0
+    write = demo.write_simulation
+
+    def write_quick(*arguments):
+        write(*arguments)
+        job = yaml.safe_load((folder / "job.yml").read_text())
+        job["fit"] = {"epochs": 150, "advanced": {"pyramid": [[0, 1.0]]}}  # one program to compile, not three
+        (folder / "job.yml").write_text(yaml.safe_dump(job))
+
+    monkeypatch.setattr(demo, "write_simulation", write_quick)
+    assert main(["demo", "--out", str(folder), "--size", "64", "--no-show"]) == 0
     out = capsys.readouterr().out
     for name in ("raw.tif", "truth.tif", "job.yml", "result.zarr", "comparison.png", "movie.mp4"):
         assert (folder / name).exists()

@@ -144,8 +144,8 @@ def test_without_coarse_to_fine_all_detail_is_there_at_once(rotating):
 def test_frames_in_several_steps_an_epoch():
     motion = KnownMotion("translation", SHAPE, 4.0)
     frames = moving_frames(motion, np.linspace(-1, 1, 6))
-    solver = solver_of(frames, n_batches=3, epochs=120, **FLAT)
-    assert solver.n_steps == 360
+    solver = solver_of(frames, n_batches=3, epochs=80, **FLAT)
+    assert solver.n_steps == 240
     state, reports = run(solver)
     assert np.median(error_px(motion, frames, found_motion(solver, state))) < 0.3
     # Every frame has its residual, in the order of their times.

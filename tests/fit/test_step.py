@@ -69,7 +69,8 @@ def test_the_loss_is_the_weighted_mean_square_and_the_penalty():
     problem = Penalised(**vars(toy_problem(FRAMES)))
     architecture = build_architecture(problem.grid, toy_settings(**SMALL))
     weights = jax.tree.map(np.zeros_like, init_state(architecture, 0).params)
-    loss = loss_of(weights, problem, SpaceTimeModel(architecture), problem.frame_times, problem.frames, 1.0)
+    model = SpaceTimeModel(architecture)
+    loss = jax.jit(lambda w: loss_of(w, problem, model, problem.frame_times, problem.frames, 1.0))(weights)
     # A scene of zeros misses the frames by the frames themselves; the padding does not count.
     assert float(loss) == pytest.approx(np.mean(FRAMES**2) + 3, rel=1e-5)
 

@@ -200,30 +200,3 @@ def test_the_published_networks_render_the_same_on_a_lattice_and_point_by_point(
     canvas, exact = map(np.asarray, both(weights))
     assert np.ptp(exact) > 0.05
     assert np.sqrt(np.mean((canvas - exact) ** 2)) < 0.02 * np.ptp(exact)
-
-
-@pytest.mark.parametrize("rendering", ["canvas", "exact"])
-def test_gradients_of_weights_against_finite_differences(rendering):
-    with jax.enable_x64(True):
-        model, weights = model_of(rendering=rendering, motion=0.4)
-        weights = jax.tree.map(np.float64, weights)
-        rng = np.random.default_rng(3)
-        target = rng.normal(size=(3, 2, *GRID.padded_shape))
-
-        @jax.jit
-        def f(w):
-            return ((model.render(w, TIMES.astype(float), GRID, 0.7) - target) ** 2).mean()
-
-        gradient = jax.jit(jax.grad(f))(weights)
-        for part in ("scene", "motion"):
-            direction = jax.tree.map(lambda w: rng.normal(size=w.shape), weights[part])
-            expected = sum(
-                np.vdot(g, d) for g, d in zip(*map(jax.tree.leaves, (gradient[part], direction)), strict=True)
-            )
-            # Small steps: where a pixel crosses into another cell the slope jumps.
-            step = 1e-7
-            ends = [
-                float(f({**weights, part: jax.tree.map(lambda w, d, s=s: w + s * d, weights[part], direction)}))
-                for s in (step, -step)
-            ]
-            assert expected == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-4)

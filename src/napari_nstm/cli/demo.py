@@ -89,7 +89,7 @@ def draw(result: StoredResult, simulation: Simulation, folder: Path) -> str:
         motion=(1, result.displacement_at(time_ms) / np.reshape(result.pixel_size_um, (-1, 1, 1))),
         motion_note=f"since {result.frame_times_ms[0]:g} ms",
     )
-    write_movie(result, folder / "movie.mp4", side_by_side=True, overwrite=True)
+    write_movie(result, folder / "movie.mp4", n_frames=50, side_by_side=True, overwrite=True)
     export_ome_tiff(result, folder / "reconstruction.ome.tif", overwrite=True)
     constant = best_constant_psnr(truth)
     return (

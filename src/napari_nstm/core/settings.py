@@ -98,10 +98,10 @@ class FitSettings(Settings):
     scene_learning_rate: float = Field(gt=0, description="Initial learning rate of the scene (Adam).")
     motion_learning_rate: float = Field(gt=0, description="Initial learning rate of the motion (Adam).")
     learning_rate_end: float = Field(default=0.1, gt=0, le=1, description="Last learning rate over the first.")
-    scene_encoding: EncodingSettings
-    scene_network: NetworkSettings
-    motion_encoding: EncodingSettings = Field(description="Axes are (t, [z,] y, x).")
-    motion_network: NetworkSettings
+    scene_encoding: EncodingSettings = Field(description="Encoding of the scene; axes are ([z,] y, x).")
+    scene_network: NetworkSettings = Field(description="Readout of the scene.")
+    motion_encoding: EncodingSettings = Field(description="Encoding of the motion; axes are (t, [z,] y, x).")
+    motion_network: NetworkSettings = Field(description="Readout of the motion.")
     motion_unit: Literal["pixel", "field"] = Field(
         default="pixel", description="Unit of the motion network's output: raw pixels, or the size of the field."
     )
@@ -153,8 +153,8 @@ class Job(Settings):
         default=None, pattern=r"^[tczyx]+$", description="Axes of the raw array, where the file does not say."
     )
     acquisition: dict[str, Any] = Field(description="The modality's settings.")
-    fit: FitRequest = Field(default_factory=FitRequest)
-    output: OutputSettings = Field(default_factory=OutputSettings)
+    fit: FitRequest = Field(default_factory=FitRequest, description="How to fit them.")
+    output: OutputSettings = Field(default_factory=OutputSettings, description="Where the result goes.")
 
 
 def resolve_fit(defaults: FitSettings, request: FitRequest) -> FitSettings:

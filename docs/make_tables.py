@@ -1,0 +1,226 @@
+"""Writes the tables of settings into the pages, from the models themselves: python docs/make_tables.py.
+
+A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`; a test compares the pages with what
+this script would write, so that they cannot go stale.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_nstm.core.settings import FitRequest, FitSettings, Job, OutputSettings, Settings
+from napari_nstm.imaging.dpc.layout import dpc_grid
+from napari_nstm.imaging.dpc.presets import fast, paper
+from napari_nstm.imaging.dpc.settings import (
+    BlurBackground,
+    ConstantBackground,
+    DpcSettings,
+    ImageBackground,
+    NoBackground,
+    NormalizedBackground,
+)
+
+PAGES = Path(__file__).parent
+_BLOCK = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+
+_UNIT_OF_SUFFIX = {"um": "µm", "ms": "ms", "deg": "°", "px": "px", "s": "s"}
+_UNIT_OF_KEY = {
+    "regularization_phase": "1/rad²",
+    "regularization_phase_conventional": "1/rad²",
+    "value": "counts",
+    "times": "ms",
+    "base_cells": "cells",
+    "fine_cells": "cells",
+}
+_BACKGROUNDS = (NoBackground, ConstantBackground, ImageBackground, BlurBackground, NormalizedBackground)
+
+_WORDS = {
+    "number": "number",
+    "integer": "whole number",
+    "string": "text",
+    "boolean": "`true`, `false`",
+    "object": "keys with values",
+}
+
+# What the table of presets is for: one acquisition of four frames.
+_EXAMPLE_SHAPE, _EXAMPLE_FRAMES = (256, 256), 4
+_EXAMPLE = DpcSettings(
+    pixel_size_um=0.454,
+    wavelength_um=0.525,
+    na_objective=0.25,
+    na_illumination=0.25,
+    source_angles_deg=(90, 270, 0, 180),
+)
+# Said in `fit` itself, or (images_per_step) by the modality.
+_NOT_ADVANCED = ("seed", "static", "images_per_step")
+
+
+def filled(page: str) -> str:
+    """Return a page with its tables as they should be."""
+    tables = all_tables()
+    return _BLOCK.sub(lambda match: f"{match[1]}\n{tables[match['name']]}\n\n{match[3]}", page)
+
+
+def all_tables() -> dict[str, str]:
+    """Return every table by its name."""
+    return {
+        "dpc": settings_table(DpcSettings),
+        "dpc-backgrounds": backgrounds_table(),
+        "job": settings_table(Job),
+        "fit": settings_table(FitRequest),
+        "output": settings_table(OutputSettings),
+        "advanced": presets_table(),
+    }
+
+
+def settings_table(model: type[Settings]) -> str:
+    """Return a row for each key of a model."""
+    schema = model.model_json_schema()
+    rows = []
+    for key, field in schema["properties"].items():
+        default = _default(model, key)
+        rows.append((f"`{key}`", _unit(key), _takes(field, schema), default, field["description"]))
+    return _table(("key", "unit", "takes", "default", "meaning"), rows)
+
+
+def backgrounds_table() -> str:
+    """Return a row for each kind of background, and for each key that it takes."""
+    rows = []
+    for model in _BACKGROUNDS:
+        schema = model.model_json_schema()
+        properties = dict(schema["properties"])
+        kind = properties.pop("kind")
+        rows.append((f"`kind: {kind['const']}`", "", "", "", kind["description"]))
+        for key, field in properties.items():
+            rows.append((f"`{key}`", _unit(key), _takes(field, schema), _default(model, key), field["description"]))
+    return _table(("key", "unit", "takes", "default", "meaning"), rows)
+
+
+def presets_table() -> str:
+    """Return a row for each value of a preset, with what DPC's presets give it."""
+    grid = dpc_grid(_EXAMPLE_SHAPE, _EXAMPLE)
+    presets = [make(grid, _EXAMPLE_FRAMES, _EXAMPLE_FRAMES).model_dump(mode="json") for make in (fast, paper)]
+    schema = FitSettings.model_json_schema()
+    rows = _preset_rows(schema, schema, presets, "", skip=_NOT_ADVANCED)
+    return _table(("key", "takes", "`fast`", "`paper`", "meaning"), rows)
+
+
+def _preset_rows(
+    model: Mapping[str, Any],
+    schema: Mapping[str, Any],
+    presets: Sequence[Mapping[str, Any]],
+    before: str,
+    skip: Sequence[str] = (),
+) -> Iterable[tuple[str, ...]]:
+    for key, field in model["properties"].items():
+        if key in skip:
+            continue
+        values = [preset[key] for preset in presets]
+        if isinstance(values[0], Mapping):
+            yield (f"`{key}`", "the keys below", "", "", field["description"])
+            yield from _preset_rows(_resolved(field, schema), schema, values, f"{key}: ")
+        else:
+            yield (f"`{before}{key}`", _takes(field, schema), *(_value(v) for v in values), field["description"])
+
+
+def _resolved(field: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "$ref" not in field:
+        return field
+    found: Mapping[str, Any] = schema["$defs"][field["$ref"].rpartition("/")[2]]
+    return found
+
+
+def _unit(key: str) -> str:
+    return _UNIT_OF_KEY.get(key) or _UNIT_OF_SUFFIX.get(key.rpartition("_")[2] if "_" in key else "", "")
+
+
+def _takes(field: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    """Say in words what values a field of a JSON schema admits; that it may be left out is said by its default."""
+    field = _resolved(field, schema)
+    if "anyOf" in field:
+        parts = [_takes(part, schema) for part in field["anyOf"] if part.get("type") != "null"]
+        return " or ".join(dict.fromkeys(parts))
+    if "oneOf" in field:
+        return "one of the kinds below"
+    if "const" in field or "enum" in field:
+        choices = [field["const"]] if "const" in field else field["enum"]
+        return ", ".join(f"`{choice}`" for choice in choices)
+    if field["type"] == "array":
+        return _list(field, schema)
+    if "properties" in field:
+        return "the keys below"
+    return _WORDS[field["type"]] + _bounds(field)
+
+
+def _list(field: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    if "prefixItems" in field:
+        return "[" + ", ".join(_takes(item, schema) for item in field["prefixItems"]) + "]"
+    inner = _takes(field["items"], schema)
+    many = re.sub(r"^(whole )?number", r"\1numbers", inner)
+    return f"list of {many}"
+
+
+def _bounds(field: Mapping[str, Any]) -> str:
+    low, over = field.get("minimum"), field.get("exclusiveMinimum")
+    high, under = field.get("maximum"), field.get("exclusiveMaximum")
+    if low is not None and high is not None:
+        return f", {low:g} to {high:,}"
+    words = [
+        *([f"from {low:g}"] if low is not None else []),
+        *([f"over {over:g}"] if over is not None else []),
+        *([f"up to {high:,}"] if high is not None else []),
+        *([f"under {under:,}"] if under is not None else []),
+    ]
+    return ", " + ", ".join(words) if words else ""
+
+
+def _default(model: type[Settings], key: str) -> str:
+    field = model.model_fields[key]
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, NoBackground):
+        return f"`{{kind: {value.kind}}}`"
+    # Any other part that may be left out has its own defaults.
+    return "" if isinstance(value, Settings) else _value(value)
+
+
+def _value(value: Any) -> str:
+    if value is None or value in ([], (), {}):
+        return "none"
+    return f"`{_plain(value)}`"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return "[" + ", ".join(_plain(item) for item in value) + "]"
+    if isinstance(value, float):
+        return f"{value:.4g}".replace("e-0", "e-")
+    return str(value)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    kept = list(rows)
+    shown = [i for i in range(len(head)) if any(row[i] for row in kept)]
+    lines = [[head[i] for i in shown], ["---"] * len(shown)]
+    lines += [[row[i].replace("|", "\\|") for i in shown] for row in kept]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def main() -> None:
+    """Rewrite the tables of every page."""
+    for path in sorted(PAGES.glob("*.md")):
+        page = path.read_text(encoding="utf-8")
+        new = filled(page)
+        if new != page:
+            path.write_text(new, encoding="utf-8")
+            print(f"{path.name} was changed.")
+
+
+if __name__ == "__main__":
+    main()
