@@ -20,9 +20,13 @@ from napari_nstm.fit.schedule import build_schedule
 from napari_nstm.model.encoding import level_cells
 
 _FLOAT = 4
-# Step time in units of the probe (one forward and inverse real transform of the padded field).
-_CANVAS_UNITS_PER_FRAME = 5.0
-_EXACT_UNITS_PER_FEATURE = 1.0
+# Time per number that is touched, in units of what the probe (a forward and an inverse real transform of the
+# padded field) takes per pixel: measured on CPUs, 64 to 288 pixels wide, 2D and 3D, within a factor of two.
+_UNITS_RESAMPLED = 2.5
+_UNITS_CANVAS = 4.0
+_UNITS_LOOKED_UP = 1.8
+_UNITS_HIDDEN = 0.6
+_PROBE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -56,33 +60,30 @@ def estimate_cost(grid: Grid, n_frames: int, n_batches: int, settings: FitSettin
     """
     per_step = math.ceil(n_frames / n_batches)
     memory = memory_of_step(grid, n_frames, per_step, settings)
-    probe = _probe_seconds(grid, device)
-    units = per_step * _units_per_frame(grid, settings)
+    per_unit = _probe_seconds(grid, device) / math.prod(grid.padded_shape)
     seconds = 0.0
     for level, start, stop in build_schedule(settings, n_batches).stages:
-        share = math.prod(grid.at_level(level).padded_shape) / math.prod(grid.padded_shape)
-        seconds += (stop - start) * units * probe * share
+        seconds += (stop - start) * per_unit * _units_of_step(grid.at_level(level), per_step, settings)
     return Cost(memory, free_memory_bytes(device), seconds)
 
 
 def memory_of_step(grid: Grid, n_frames: int, frames_per_step: int, settings: FitSettings) -> int:
     """Count the bytes of a full-size step: data, weights with optimiser and gradient, temporaries."""
     pixels, ndim, channels = math.prod(grid.padded_shape), grid.ndim, len(grid.channels)
-    corners = 2**ndim
+    corners: int = 2**ndim
     data = n_frames * pixels * (1 + channels)
-    weights = 5 * (
+    # Weights, their gradient, both moments of Adam; old state, new state and the last one that proved good.
+    weights = 8 * (
         _count_weights(settings.scene_encoding, settings.scene_network, channels)
         + _count_weights(settings.motion_encoding, settings.motion_network, ndim)
     )
     moving = frames_per_step * pixels
     if settings.rendering == "canvas":
-        canvas = math.prod(n * settings.canvas_samples_per_pixel for n in grid.canvas_shape)
+        canvas = _canvas_samples(grid, settings)
         temporary = moving * (4 * ndim + channels * (corners + 4) + 4) + channels * canvas * (2 * corners + 2)
+        temporary += canvas * sum(_canvas_readout(settings, ndim))
     else:
-        temporary = moving * (
-            _per_query(settings.scene_encoding, settings.scene_network, ndim)
-            + _per_query(settings.motion_encoding, settings.motion_network, ndim + 1)
-        )
+        temporary = moving * sum(_per_pixel(settings, ndim))
     return _FLOAT * (data + weights + temporary)
 
 
@@ -98,28 +99,53 @@ def _count_weights(encoding: EncodingSettings, network: NetworkSettings, n_outpu
     return entries * encoding.n_features + hidden
 
 
-def _per_query(encoding: EncodingSettings, network: NetworkSettings, n_axes: int) -> int:
-    """Floats that one query of a network leaves behind for its gradient."""
-    gathered = encoding.n_levels * 2**n_axes * (encoding.n_features + 2)
-    return gathered + (network.width * network.depth * 3 if network.kind == "mlp" else 0)
+def _per_query(encoding: EncodingSettings, network: NetworkSettings, n_axes: int) -> tuple[int, int]:
+    """Floats that one query of a network leaves behind for its gradient: of its encoding, of its hidden layers."""
+    corners: int = 2**n_axes
+    looked_up = encoding.n_levels * corners * (encoding.n_features + 2)
+    return looked_up, network.width * network.depth * 3 if network.kind == "mlp" else 0
 
 
-def _units_per_frame(grid: Grid, settings: FitSettings) -> float:
+def _per_pixel(settings: FitSettings, ndim: int) -> tuple[int, int]:
+    """Floats of both networks' queries for one pixel of one frame."""
+    scene = _per_query(settings.scene_encoding, settings.scene_network, ndim)
+    motion = _per_query(settings.motion_encoding, settings.motion_network, ndim + 1)
+    return scene[0] + motion[0], scene[1] + motion[1]
+
+
+def _canvas_samples(grid: Grid, settings: FitSettings) -> int:
+    return math.prod(n * settings.canvas_samples_per_pixel for n in grid.canvas_shape)
+
+
+def _canvas_readout(settings: FitSettings, ndim: int) -> tuple[int, int]:
+    """Floats of the scene network for one sample of the canvas, beyond the canvas itself."""
+    looked_up, hidden = _per_query(settings.scene_encoding, settings.scene_network, ndim)
+    if settings.scene_encoding.hash_entries_log2 is None:
+        # Dense levels are products of small matrices; only a perceptron needs them one by one.
+        looked_up = settings.scene_encoding.n_levels * settings.scene_encoding.n_features if hidden else 0
+    return looked_up, hidden
+
+
+def _units_of_step(grid: Grid, frames_per_step: int, settings: FitSettings) -> float:
+    moving, channels, corners = frames_per_step * math.prod(grid.padded_shape), len(grid.channels), float(2**grid.ndim)
     if settings.rendering == "canvas":
-        return _CANVAS_UNITS_PER_FRAME * len(grid.channels)
-    queries = _per_query(settings.scene_encoding, settings.scene_network, grid.ndim)
-    return _EXACT_UNITS_PER_FEATURE * (queries + _per_query(settings.motion_encoding, settings.motion_network, 3))
+        queries, (looked_up, hidden) = _canvas_samples(grid, settings), _canvas_readout(settings, grid.ndim)
+        own = channels * (_UNITS_RESAMPLED * moving * corners + _UNITS_CANVAS * queries)
+    else:
+        queries, (looked_up, hidden) = moving, _per_pixel(settings, grid.ndim)
+        own = 0.0
+    return own + queries * (_UNITS_LOOKED_UP * looked_up + _UNITS_HIDDEN * hidden)
 
 
 def _probe_seconds(grid: Grid, device: jax.Device) -> float:
-    """Time one forward and inverse real transform of the padded field on this device (about 0.1 s in all)."""
+    """Time one forward and inverse real transform of the padded field on this device."""
     axes = tuple(range(-grid.ndim, 0))
     shape = grid.padded_shape
     field = jax.device_put(jnp.ones(shape), device)
     transform = jax.jit(lambda x: jnp.fft.irfftn(jnp.fft.rfftn(x, axes=axes), s=shape, axes=axes))
     transform(field).block_until_ready()
-    best = math.inf
-    for _ in range(5):
+    best, until = math.inf, time.perf_counter() + _PROBE_SECONDS
+    while best == math.inf or time.perf_counter() < until:
         began = time.perf_counter()
         transform(field).block_until_ready()
         best = min(best, time.perf_counter() - began)

@@ -158,4 +158,4 @@ def _hash(corners: jax.Array, entries: int) -> jax.Array:
     mixed = jnp.zeros(corners.shape[:-1], jnp.uint32)
     for axis in range(corners.shape[-1]):
         mixed = mixed ^ (corners[..., axis].astype(jnp.uint32) * jnp.uint32(_PRIMES[axis]))
-    return (mixed % jnp.uint32(entries)).astype(jnp.int32)
+    return jnp.asarray(mixed % jnp.uint32(entries), jnp.int32)

@@ -45,6 +45,13 @@ class FieldNetwork(nn.Module):
             self.hidden = [nn.Dense(self.network.width, kernel_init=glorot) for _ in range(self.network.depth)]
             self.last = nn.Dense(self.n_outputs, kernel_init=glorot)
 
+    def draw(self) -> Float[Array, "1 output"]:
+        """Create every weight without a query, which would take far longer to trace: for `init`."""
+        n_levels = len(self.features.levels)
+        if self.network.kind == "sum":
+            return jnp.zeros((1, self.n_outputs))
+        return self._read_out(jnp.zeros((1, n_levels * self.encoding.n_features)))
+
     def __call__(self, x: Float[Array, "... axis"], alpha: Float[Array, ""] | float) -> Float[Array, "... output"]:
         """Evaluate at positions `x` of the unit box with granularity `alpha`."""
         features = self.features(x) * level_weights(alpha, self.encoding.n_levels)[:, None]

@@ -52,10 +52,9 @@ class SpaceTimeModel:
     def init(self, key: Array) -> Params:
         """Draw initial weights."""
         scene_key, motion_key = jax.random.split(key)
-        ndim = self.architecture.ndim
         return {
-            "scene": self.scene.init(scene_key, jnp.zeros((1, ndim)), 1.0),
-            "motion": self.motion.init(motion_key, jnp.zeros((1, 1 + ndim)), 1.0),
+            "scene": self.scene.init(scene_key, method="draw"),
+            "motion": self.motion.init(motion_key, method="draw"),
         }
 
     def displacement_at(
