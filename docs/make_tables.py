@@ -54,8 +54,8 @@ _EXAMPLE = DpcSettings(
     na_illumination=0.25,
     source_angles_deg=(90, 270, 0, 180),
 )
-# Said in `fit` itself, or (images_per_step) by the modality.
-_NOT_ADVANCED = ("seed", "static", "images_per_step")
+# Said in `fit` itself.
+_NOT_ADVANCED = ("seed", "static")
 
 
 def filled(page: str) -> str:
@@ -167,14 +167,18 @@ def _bounds(field: Mapping[str, Any]) -> str:
     low, over = field.get("minimum"), field.get("exclusiveMinimum")
     high, under = field.get("maximum"), field.get("exclusiveMaximum")
     if low is not None and high is not None:
-        return f", {low:g} to {high:,}"
+        return f", {low:g} to {_number(high)}"
     words = [
         *([f"from {low:g}"] if low is not None else []),
         *([f"over {over:g}"] if over is not None else []),
-        *([f"up to {high:,}"] if high is not None else []),
-        *([f"under {under:,}"] if under is not None else []),
+        *([f"up to {_number(high)}"] if high is not None else []),
+        *([f"under {_number(under)}"] if under is not None else []),
     ]
     return ", " + ", ".join(words) if words else ""
+
+
+def _number(value: float) -> str:
+    return f"{int(value):,}" if value == int(value) else f"{value:g}"
 
 
 def _default(model: type[Settings], key: str) -> str:

@@ -76,7 +76,6 @@ class FitSettings(Settings):
     """How a fit is done; a preset gives every value, a job may change any of them."""
 
     epochs: int = Field(ge=1, le=1_000_000, description="Passes over all frames.")
-    images_per_step: int | None = Field(default=None, ge=1, description="Frames in a step; none: the modality's own.")
     seed: int = Field(default=0, ge=0, lt=2**31, description="Seed of the random numbers.")
     rendering: Literal["canvas", "exact"] = Field(
         default="canvas",

@@ -21,11 +21,12 @@ from napari_nstm.model.encoding import level_cells
 
 _FLOAT = 4
 # Time per number that is touched, in units of what the probe (a forward and an inverse real transform of the
-# padded field) takes per pixel: measured on CPUs, 64 to 288 pixels wide, 2D and 3D, within a factor of two.
+# padded field) takes per pixel. Set on CPUs, 64 to 288 pixels wide, 2D and 3D: within a factor of two of what was
+# measured, but for published networks on a canvas (three times too much).
 _UNITS_RESAMPLED = 2.5
 _UNITS_CANVAS = 4.0
-_UNITS_LOOKED_UP = 1.8
-_UNITS_HIDDEN = 0.6
+_UNITS_LOOKED_UP = 1.4
+_UNITS_HIDDEN = 0.75
 _PROBE_SECONDS = 0.05
 
 

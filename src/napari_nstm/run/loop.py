@@ -154,7 +154,7 @@ def device_errors() -> Iterator[None]:
         first = next(iter(str(error).splitlines()), type(error).__name__)
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in first or "out of memory" in first.lower():
             raise DeviceError(
-                "The device ran out of memory; smaller frames, fewer frames a step or `device: cpu` need less."
+                "The device ran out of memory; a smaller field needs less, or `device: cpu` may have more."
             ) from error
         raise DeviceError(f"The device failed: {' '.join(first.split())[:200]}.") from error
 
