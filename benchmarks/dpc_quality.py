@@ -94,7 +94,7 @@ def main() -> None:
         if motion not in ("none", "vibration"):
             below_all += [row[2] for row in rows]
     if below_all:
-        print(f"below the unmoved conventional, moving: median {np.median(below_all):.2f} dB, worst {max(below_all):.2f} dB")
+        print(f"below the unmoved conventional: median {np.median(below_all):.2f} dB, worst {max(below_all):.2f} dB")
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ def test_frames_in_several_steps_an_epoch():
     frames = moving_frames(motion, np.linspace(-1, 1, 6))
     solver = solver_of(frames, n_batches=3, epochs=80, **FLAT)
     assert solver.n_steps == 240
-    state, reports = run(solver)
+    state, _ = run(solver)
     assert np.median(error_px(motion, frames, found_motion(solver, state))) < 0.3
     # Every frame has its residual, in the order of their times.
     residual = solver.residual(state)
