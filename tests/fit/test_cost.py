@@ -96,7 +96,7 @@ def test_time_grows_with_steps_and_frames_and_falls_with_the_level(steady_probe)
 
 
 def test_the_time_of_a_fit_is_of_the_right_order():
-    solver = solver_of(np.random.default_rng(0).normal(size=(4, 96, 96)).astype(np.float32), pyramid=((0, 1.0),))
+    solver = solver_of(np.random.default_rng(0).normal(size=(5, 64, 64)).astype(np.float32), pyramid=((0, 1.0),))
     problem, state = solver.problem(0), solver.init()
 
     def step():

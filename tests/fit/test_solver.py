@@ -84,7 +84,7 @@ def test_canvas_and_exact_agree_on_a_converged_fit(fitted):
 
 def test_an_exact_fit_finds_the_same_as_a_canvas(fitted, rotating):
     solver, state, _ = fitted
-    exact = solver_of(rotating, rendering="exact", epochs=150, **FLAT)
+    exact = solver_of(rotating, rendering="exact", epochs=100, **FLAT)
     exact_state, _ = run(exact)
     ours, theirs = solver.render(state, 0.5), exact.render(exact_state, 0.5)
     assert np.sqrt(np.mean((ours - theirs) ** 2)) < 0.02 * np.ptp(theirs)
@@ -98,7 +98,7 @@ def test_a_stack_moves_along_all_three_axes():
     frames = np.stack([texture(where - u.reshape(3, 1, 1, 1) * (t + 1) / 2, shape) for t in (-1, 0, 1)])
     solver = solver_of(
         frames.astype(np.float32),
-        epochs=150,
+        epochs=100,
         canvas_samples_per_pixel=1,
         scene_encoding=EncodingSettings(n_levels=5, n_features=1, base_cells=(4.0,) * 3, fine_cells=(24.0, 36.0, 36.0)),
     )
