@@ -41,6 +41,7 @@ def record() -> StoreRecord:
     return StoreRecord(
         run_id="run-1",
         job={"nstm": 1, "modality": "dpc", "raw": "raw.tif", "acquisition": {"pixel_size_um": 0.25}},
+        fit={"rendering": "canvas", "canvas_samples_per_pixel": 1},
         shape=SHAPE,
         pixel_size_um=(0.25, 0.25),
         channels=(Channel("absorption", ""), Channel("phase", "rad")),

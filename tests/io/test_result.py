@@ -210,6 +210,7 @@ def test_info_says_what_how_and_how_it_went(finished, running):
         "3 raw frames from 10 to 45 ms; 3 moments reconstructed",
         "preset fast, seed 3, step 100 of 100",
         "3 at first, 0.5 at last",
+        "31% is left at a shift of half a pixel",  # cos(0.4 pi): linear interpolation midway between samples
         "fit 4.2 s",
         "a processor",
         "napari-nstm 0.1.0",

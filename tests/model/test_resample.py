@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from napari_nstm.core.warp import shift_transfer
 from napari_nstm.model.resample import resample as resample_eagerly
-from napari_nstm.model.resample import shift_transfer
 
 # One compilation instead of one for each operation.
 resample = jax.jit(resample_eagerly)

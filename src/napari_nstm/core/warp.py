@@ -6,6 +6,7 @@ and movies work without jax.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,6 +107,33 @@ def positions(shape: tuple[int, ...], spacing_px: tuple[float, ...] | None = Non
 def render(canvas: Canvas, motion: MotionLattice, t: float, where_px: Float) -> Float:
     """Render the scene at time t in [-1, 1]: (c, ...) at `where_px` (component, ...)."""
     return canvas.at(where_px + motion.pull_back(where_px, t))
+
+
+def shift_transfer(frequency: float, shift_px: float, samples_per_pixel: int) -> float:
+    """Amplitude that is left of a wave after the canvas is resampled at a shift.
+
+    Linear interpolation between two samples at distance d mixes them with weights 1 - s and s, which
+    leaves |(1 - s) + s exp(2 pi i f d)| of a wave of frequency f.
+
+    Parameters
+    ----------
+    frequency
+        Cycles per raw pixel.
+    shift_px
+        Shift along the wave, raw pixels.
+    samples_per_pixel
+        Canvas samples per raw pixel.
+
+    Examples
+    --------
+    >>> round(shift_transfer(0.43, 0.5, 1), 2)
+    0.22
+    >>> round(shift_transfer(0.43, 0.5, 2), 2)
+    1.0
+    """
+    fraction = (shift_px * samples_per_pixel) % 1.0
+    angle = 2 * math.pi * frequency / samples_per_pixel
+    return abs(complex(1 - fraction + fraction * math.cos(angle), fraction * math.sin(angle)))
 
 
 def _to_index(positions_px: Float, origin: tuple[float, ...], spacing: tuple[float, ...]) -> Float:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_nstm.core.warp import shift_transfer
 from napari_nstm.io.record import StoreRecord
 from napari_nstm.io.result import open_result
 
+# Cycles per pixel at which the loss of detail by resampling is told: near the finest that a pixel can show.
+_FINE = 0.4
 _STATUS = {
     "running": "running, or interrupted: it can be resumed",
     "stopped": "stopped early by the user",
@@ -35,6 +38,7 @@ def describe(path: str | Path) -> str:
         ("channels", ", ".join(c.name + (f" ({c.unit})" if c.unit else "") for c in record.channels)),
         ("times", _times(record)),
         ("fit", _fit(record)),
+        ("resampling", _resampling(record)),
         ("loss", _loss(record)),
         ("time spent", ", ".join(f"{name} {seconds:.3g} s" for name, seconds in record.timings_s.items())),
         ("device", record.device),
@@ -64,6 +68,17 @@ def _fit(record: StoreRecord) -> str:
     asked = record.job.get("fit")
     preset = asked.get("preset", "fast") if isinstance(asked, dict) else "fast"
     return f"preset {preset}, seed {record.seed}, step {record.step} of {record.n_steps}"
+
+
+def _resampling(record: StoreRecord) -> str:
+    if record.fit.get("rendering") != "canvas":
+        return ""
+    n = int(record.fit["canvas_samples_per_pixel"])
+    half, worst = (shift_transfer(_FINE, shift, n) for shift in (0.5, 0.5 / n))
+    return (
+        f"canvas of {n} samples per pixel: of detail of {_FINE:g} cycles per pixel {half:.0%} is left at a shift "
+        f"of half a pixel, {worst:.0%} at the worst shift"
+    )
 
 
 def _loss(record: StoreRecord) -> str:

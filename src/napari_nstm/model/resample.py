@@ -1,4 +1,4 @@
-"""Resampling of a canvas at displaced positions, and what it does to fine detail."""
+"""Resampling of a canvas at displaced positions; `core.warp.shift_transfer` says what it does to fine detail."""
 
 from __future__ import annotations
 
@@ -44,30 +44,3 @@ def resample(
             total = total + weight * values[..., k]
         planes.append(total)
     return jnp.stack(planes, axis=1)
-
-
-def shift_transfer(frequency: float, shift_px: float, samples_per_pixel: int) -> float:
-    """Amplitude that is left of a wave after the canvas is resampled at a shift.
-
-    Linear interpolation between two samples at distance d mixes them with weights 1 - s and s, which
-    leaves |(1 - s) + s exp(2 pi i f d)| of a wave of frequency f.
-
-    Parameters
-    ----------
-    frequency
-        Cycles per raw pixel.
-    shift_px
-        Shift along the wave, raw pixels.
-    samples_per_pixel
-        Canvas samples per raw pixel.
-
-    Examples
-    --------
-    >>> round(shift_transfer(0.43, 0.5, 1), 2)
-    0.22
-    >>> round(shift_transfer(0.43, 0.5, 2), 2)
-    1.0
-    """
-    fraction = (shift_px * samples_per_pixel) % 1.0
-    angle = 2 * math.pi * frequency / samples_per_pixel
-    return abs(complex(1 - fraction + fraction * math.cos(angle), fraction * math.sin(angle)))

@@ -7,7 +7,7 @@ from napari_nstm.core.settings import EncodingSettings, FitSettings, NetworkSett
 
 # fast
 FAST_EPOCHS = 300
-FAST_PYRAMID = ((2, 0.33), (1, 0.42), (0, 0.25))
+FAST_PYRAMID = ((2, 0.4), (1, 0.42), (0, 0.18))
 FAST_SCENE_LEVELS = 8
 FAST_SCENE_CELLS_PER_PX = (1 / 22, 0.8)
 FAST_MOTION_LEVELS = 6
