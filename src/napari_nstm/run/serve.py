@@ -109,6 +109,8 @@ def serve(inbox: Inbox, outbox: Outbox) -> None:
     """Load jax, say so, and run one job after another until the parent is gone."""
     # Loads jax: seconds, in which the inbox listens already.
     import_module("napari_nstm.run.loop")
+    # Starts its backends too, which the first run would wait for otherwise.
+    import_module("jax").devices()
 
     outbox.send(Ready("", versions()))
     for command in inbox.jobs():
