@@ -16,16 +16,21 @@ class Interrupt:
     Parameters
     ----------
     tell
-        Called with `sentence` when a stop was asked for.
+        Called with `sentence` once, when the run next asks whether to stop: not in the signal handler, which
+        may have come in the middle of another write to the same stream.
     """
 
     def __init__(self, tell: Callable[[str], None], sentence: str = "Stopping; what was reached is kept.") -> None:
         self.asked = False
+        self._told = False
         self._tell, self._sentence = tell, sentence
         self._before: dict[signal.Signals, Any] = {}
 
     def __call__(self) -> bool:
         """Whether a stop was asked for."""
+        if self.asked and not self._told:
+            self._told = True
+            self._tell(self._sentence)
         return self.asked
 
     def __enter__(self) -> Interrupt:
@@ -43,4 +48,3 @@ class Interrupt:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        self._tell(self._sentence)
