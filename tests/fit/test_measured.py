@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import tifffile
 from scipy.ndimage import shift
+from tests.measured import CELLS, cell_settings
 
 from napari_nstm.core.data import RawData
 from napari_nstm.core.settings import FitRequest, resolve_fit
 from napari_nstm.core.warp import positions
 from napari_nstm.fit.solver import Solver
-from napari_nstm.imaging.dpc import Dpc, DpcSettings
+from napari_nstm.imaging.dpc import Dpc
 
-RAW = Path(__file__).parents[3] / "shared" / "data" / "dpc_cells" / "raw.tif"
 DRIFT_PX = np.array([12.0, 18.0])
 EDGE = 24
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not RAW.exists(), reason=f"measured frames are not at {RAW}")
+@pytest.mark.skipif(not CELLS.exists(), reason=f"measured frames are not at {CELLS}")
 def test_the_drift_of_measured_cells_comes_back_and_edges_stay_dark():
-    measured = tifffile.imread(RAW).astype(np.float32)[:, 60:380, 120:440]
+    measured = tifffile.imread(CELLS).astype(np.float32)[:, 60:380, 120:440]
     offsets = [DRIFT_PX * k / 3 for k in range(4)]
     moved = [shift(frame, offset, order=3, mode="nearest") for frame, offset in zip(measured, offsets, strict=True)]
     inner = (slice(None), slice(EDGE, -EDGE), slice(EDGE, -EDGE))
     raw = RawData(np.stack(moved)[inner])
-    settings = DpcSettings(
-        pixel_size_um=0.12,
-        wavelength_um=0.523,
-        na_objective=0.5,
-        na_illumination=0.5,
-        na_illumination_inner=0.45,
-        source_angles_deg=(270, 90, 180, 0),
-        background={"kind": "blur", "sigma_px": 80},
-    )
+    settings = cell_settings()
     dpc = Dpc()
     fit = resolve_fit(dpc.defaults("fast", raw, settings), FitRequest())
     solver = Solver(lambda level: dpc.prepare(raw, settings, level), fit)

@@ -1,13 +1,10 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import tifffile
+from tests.measured import CELLS, cell_settings
 
 from napari_nstm.core.data import RawData
-from napari_nstm.imaging.dpc import Dpc, DpcSettings
-
-CELLS = Path(__file__).parents[3].parent / "shared" / "data" / "dpc_cells" / "raw.tif"
+from napari_nstm.imaging.dpc import Dpc
 
 # Positions (y, x) well inside cells and well outside, read from the picture.
 INSIDE = [(170, 300), (255, 275), (545, 290), (480, 240)]
@@ -19,15 +16,7 @@ def cells():
     if not CELLS.exists():
         pytest.skip(f"measured DPC frames of cells are not there ({CELLS})")
     raw = RawData(tifffile.imread(CELLS))
-    settings = DpcSettings(
-        wavelength_um=0.523,
-        na_objective=0.5,
-        na_illumination=0.5,
-        na_illumination_inner=0.45,
-        pixel_size_um=0.12,
-        source_angles_deg=(270, 90, 180, 0),
-        background={"kind": "blur", "sigma_px": 80},
-    )
+    settings = cell_settings()
     return raw, settings, Dpc().conventional(raw, settings)[1]
 
 
