@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_nstm.core.errors import InputError
-from napari_nstm.core.settings import FitRequest, Job, OutputSettings
+from napari_nstm.core.settings import FitRequest, Job, MotionKind, OutputSettings
 from napari_nstm.imaging import registry
-from napari_nstm.imaging.base import Motion, Simulation, SimulationRequest
+from napari_nstm.imaging.base import Simulation, SimulationRequest
 
 FILES = ("raw.tif", "truth.tif", "truth_motion.npy", "job.yml")
 
@@ -34,7 +34,7 @@ def simulation_request(
     InputError
         Names the option at fault.
     """
-    motions = get_args(Motion)
+    motions = get_args(MotionKind)
     if motion not in motions:
         raise InputError("--motion", repr(motion), ", ".join(motions[:-1]) + f" or {motions[-1]}")
     for option, number in (("--displacement", displacement), ("--noise", noise)):
@@ -50,7 +50,7 @@ def simulation_request(
         if not separator:
             raise InputError("--option", repr(text), "NAME=VALUE")
         options[name] = value
-    return SimulationRequest(cast(Motion, motion), displacement, size, noise, seed, options)
+    return SimulationRequest(cast(MotionKind, motion), displacement, size, noise, seed, options)
 
 
 def simulate_to(modality_name: str, request: SimulationRequest, folder: Path, *, overwrite: bool = False) -> Path:

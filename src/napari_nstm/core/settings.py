@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validato
 from napari_nstm.core.errors import InputError
 
 Preset = Literal["fast", "paper"]
+MotionKind = Literal["none", "translation", "rotation", "shear", "swirl", "vibration"]
 
 
 class Settings(BaseModel):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 from napari_nstm.core.data import RawData
 from napari_nstm.core.grids import Grid
 from napari_nstm.core.presentation import ChannelPresentation
-from napari_nstm.core.settings import AcquisitionSettings, FitSettings, Preset
+from napari_nstm.core.settings import AcquisitionSettings, FitSettings, MotionKind, Preset
 
 if TYPE_CHECKING:
     import jax
-
-Motion = Literal["none", "translation", "rotation", "shear", "swirl", "vibration"]
 
 
 class Problem(Protocol):
@@ -93,7 +91,7 @@ class SimulationRequest:
         Further choices of the modality (`target`, `forward`), as text.
     """
 
-    motion: Motion = "swirl"
+    motion: MotionKind = "swirl"
     displacement_px: float = 6.0
     size: int = 256
     noise: float = 0.005

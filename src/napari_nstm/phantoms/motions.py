@@ -13,16 +13,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from napari_nstm.core.errors import InputError
+from napari_nstm.core.settings import MotionKind
 
 Float = NDArray[np.float32]
-MotionKind = Literal["none", "translation", "rotation", "shear", "swirl", "vibration"]
 
 SWIRL_RADIUS = 0.2
 """Radius at which a swirl moves most, as a fraction of the field's shorter side."""
