@@ -5,11 +5,11 @@ import pytest
 from PIL import Image
 
 from napari_nstm.core.errors import InputError
-from napari_nstm.io._arrows import Arrows, arrow_grid, draw_arrows, nice_stretch, visible_points
-from napari_nstm.io._colors import color_wheel, direction_colors, speed_colors
 from napari_nstm.io._sheet import Key, Sheet
-from napari_nstm.io._text import format_length, format_value, round_length, time_texts
+from napari_nstm.io.arrows import Arrows, arrow_grid, draw_arrows, nice_stretch, visible_points
+from napari_nstm.io.colors import color_wheel, direction_colors, speed_colors
 from napari_nstm.io.draw import comparison_picture, contrast_limits, motion_arrows
+from napari_nstm.io.text import format_length, format_value, round_length, time_texts
 
 
 def pixels(path):

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import errno
+import shutil
 
 import numpy as np
 import pytest
 import tifffile
 
-from napari_nstm.core.errors import InputError, StoreError
+from napari_nstm.core.errors import CancelledError, InputError, StoreError
 from napari_nstm.core.warp import Canvas, MotionLattice
 from napari_nstm.io.export import export_ome_tiff
 from napari_nstm.io.raw import read_raw
@@ -76,3 +77,23 @@ def test_what_goes_wrong_is_one_sentence_and_leaves_nothing(tmp_path, finished, 
     with pytest.raises(InputError, match="No space left on device"):
         export_ome_tiff(finished, tmp_path / "result.tif")
     assert not list(tmp_path.glob("*.tif*")) + list(tmp_path.glob(".*"))
+
+
+def test_export_tells_how_far_it_is_and_can_be_called_off(tmp_path, finished):
+    seen = []
+    export_ome_tiff(finished, tmp_path / "result.tif", on_progress=lambda done, n: seen.append((done, n)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    calls = iter([False, True])
+    with pytest.raises(CancelledError):
+        export_ome_tiff(finished, tmp_path / "none.tif", should_stop=lambda: next(calls))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["result.tif", "result.zarr"]
+
+
+def test_a_store_that_was_removed_is_no_stack_of_zeros(tmp_path, finished):
+    _ = finished.reconstruction
+    # zarr takes what is missing for zeros: before the export, and in the middle of it.
+    with pytest.raises(StoreError, match="moved or removed"):
+        export_ome_tiff(finished, tmp_path / "a.tif", on_progress=lambda done, n: shutil.rmtree(finished.path, True))
+    with pytest.raises(StoreError, match="moved or removed"):
+        export_ome_tiff(finished, tmp_path / "b.tif")
+    assert not list(tmp_path.iterdir())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 
 import imageio_ffmpeg
@@ -9,8 +10,8 @@ from PIL import Image, ImageSequence
 
 from napari_nstm.core.errors import InputError, NstmError, StoreError
 from napari_nstm.core.warp import Canvas, MotionLattice
-from napari_nstm.io._pace import movie_pace, speed_text
 from napari_nstm.io.movie import write_movie
+from napari_nstm.io.pace import movie_pace, movie_plan, speed_text
 from napari_nstm.io.store import StoreWriter, open_result
 
 
@@ -223,3 +224,20 @@ def test_the_speed_is_said_in_words():
     assert speed_text(50.13) == "50x slower"
     assert speed_text(2.5) == "2.5x slower"
     assert speed_text(0.02) == "50x faster"
+
+
+def test_a_plan_says_what_the_file_will_hold(tmp_path, finished, small):
+    # 35 ms, four moments, there and back.
+    plan = movie_plan(0.035, 4, 10.0, gif=True, boomerang=True)
+    info = write_movie(finished, tmp_path / "movie.gif", n_frames=4, fps=10.0, loop="boomerang")
+    assert (plan.n_moments, plan.n_frames, plan.fps) == (4, info.n_frames, info.fps)
+    assert (plan.duration_s, plan.slowdown) == (info.duration_s, info.slowdown)
+    assert movie_plan(0.0, 1, boomerang=True).n_frames == 1
+
+
+def test_a_store_that_was_removed_is_one_sentence(tmp_path, finished, small):
+    _ = finished.canvas(), finished.conventional
+    shutil.rmtree(finished.path)
+    with pytest.raises(StoreError, match="moved or removed"):
+        write_movie(finished, tmp_path / "movie.mp4")
+    assert not list(tmp_path.iterdir())

@@ -77,6 +77,7 @@ def test_it_runs_one_job_after_another_and_stays_warm(child, jobs, tmp_path):
 
 def test_a_stop_keeps_the_result_and_resume_goes_on(child, jobs, tmp_path):
     run_id = child.run(jobs["slow"], tmp_path)
+    wait_for(child, run_id, Progress)
     preview = wait_for(child, run_id, Preview)
     assert preview.scene.shape == (1, 48, 48)
     asked = time.monotonic()
@@ -103,6 +104,7 @@ def test_frames_in_memory_travel_as_files(child, job, frames, tmp_path):
 
 def test_poll_gives_only_the_newest_picture(child, jobs, tmp_path):
     run_id = child.run(jobs["slow"], tmp_path)
+    wait_for(child, run_id, Progress)
     wait_for(child, run_id, Preview)
     time.sleep(1.0)
     events = child.poll()

@@ -11,14 +11,16 @@ from napari_nstm.core.events import Checkpointed, Preview, Progress
 from napari_nstm.fit.solver import Solver
 from napari_nstm.run.job import load_job
 from napari_nstm.run.loop import Course, _Pace, _Remaining, device_errors, fit_loop
+from napari_nstm.run.patience import Controls, Patience
 from napari_nstm.run.plan import make_plan
+from napari_nstm.run.preview import make_preview
 
 
 @pytest.fixture
 def started(toy, frames, tmp_path):
     """Makes the loop of a job: (generator, list of steps that were checkpointed, course, solver)."""
 
-    def start(job, should_stop=lambda: False):
+    def start(job, should_stop=lambda: False, preview_time=lambda: None):
         plan = make_plan(load_job(job)[0], frames, base_dir=tmp_path)
         solver = Solver(lambda level: toy.prepare(plan.raw, plan.settings, level), plan.fit, plan.device)
         kept, course = [], Course()
@@ -27,9 +29,9 @@ def started(toy, frames, tmp_path):
             solver.init(),
             plan,
             course,
-            run_id="r",
-            checkpoint=lambda state: kept.append(int(state.step)),
-            should_stop=should_stop,
+            controls=Controls("r", should_stop, preview_time),
+            patience=Patience(should_stop),
+            checkpoint=lambda snapshot: kept.append(snapshot.step),
         )
         return loop, kept, course, solver
 
@@ -72,8 +74,6 @@ def test_previews_and_checkpoints_come_at_their_rates(started, slow_job):
 
 
 def test_a_preview_shows_scene_and_motion_of_the_middle_frame(started, job, toy, frames):
-    from napari_nstm.run.loop import make_preview
-
     loop, _, _, solver = started(job)
     outcome = drain(loop)[1]
     plan = make_plan(load_job(job)[0], frames, base_dir=".")

@@ -12,7 +12,8 @@ from napari_nstm.run.protocol import ArrayFolder, Ready, decode_command, decode_
 
 def preview(value=1.0):
     scene = np.full((2, 8, 8), value, np.float32)
-    return Preview("r", 4, 1, 2.5, scene, np.zeros((2, 3, 3), np.float32), (2, 2), (4, 4))
+    motion = np.zeros((2, 3, 3), np.float32)
+    return Preview("r", 4, 1, 2.5, scene, motion, (2, 2), (4, 4), (0.5, 0.5), ("phase",), ("rad",))
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,7 @@ def test_arrays_travel_as_files_that_the_reader_maps(tmp_path):
     np.testing.assert_array_equal(got.scene, sent.scene)
     np.testing.assert_array_equal(got.motion_um, sent.motion_um)
     assert (got.spacing_px, got.motion_spacing_px) == ((2, 2), (4, 4))
+    assert (got.pixel_size_um, got.channels, got.units) == ((0.5, 0.5), ("phase",), ("rad",))
 
 
 def test_an_old_preview_is_dropped_and_a_mapped_one_stays_valid(tmp_path):

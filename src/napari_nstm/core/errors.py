@@ -45,6 +45,10 @@ class StoreError(NstmError):
     """A result store cannot be read or written."""
 
 
+class CancelledError(Exception):
+    """What was being written is not wanted any more; not for the user's eyes, who knows."""
+
+
 _TAKES = {
     "missing": "a value (it is required)",
     "int_parsing": "a whole number",
@@ -73,7 +77,7 @@ def _shorten(value: object, limit: int = 60) -> str:
 
 def _path(error: Any) -> tuple[str, ...]:
     """Return the names and indices that lead to a value, without pydantic's marks of a union's members."""
-    parts = tuple(str(part) for part in error["loc"])
+    parts = tuple(" ".join(str(part).split()) for part in error["loc"])  # a key may hold line breaks
     return tuple(part for part in parts if "[" not in part and part not in _UNION_MARKS)
 
 
@@ -92,11 +96,30 @@ def input_error_from(error: ValidationError, prefix: str = "") -> InputError:
     prefix
         Dotted path of the validated model inside the job (`acquisition`).
     """
-    errors = error.errors(include_url=False)
-    # A value that may be of several types has an error for each: the one that lies deepest knows most.
-    same = [e for e in errors if _path(e)[: len(_path(errors[0]))] == _path(errors[0])]
-    depth = max(len(_path(e)) for e in same)
-    same = [e for e in same if len(_path(e)) == depth]
+    return input_errors_from(error, prefix)[0]
+
+
+def input_errors_from(error: ValidationError, prefix: str = "") -> list[InputError]:
+    """Turn every problem pydantic found into an `InputError`, one for each field at fault.
+
+    Parameters
+    ----------
+    error, prefix
+        As for `input_error_from`.
+    """
+    rest = list(error.errors(include_url=False))
+    found = []
+    while rest:
+        # A value that may be of several types has an error for each: the one that lies deepest knows most.
+        start = _path(rest[0])
+        same = [e for e in rest if _path(e)[: len(start)] == start]
+        rest = [e for e in rest if _path(e)[: len(start)] != start]
+        depth = max(len(_path(e)) for e in same)
+        found.append(_input_error([e for e in same if len(_path(e)) == depth], prefix))
+    return found
+
+
+def _input_error(same: list[Any], prefix: str) -> InputError:
     first = same[0]
     parts = [*([prefix] if prefix else []), *_path(first)]
     field = ".".join(parts) or "job"

@@ -62,6 +62,22 @@ class Prepared(Event):
 
 
 @dataclass(frozen=True)
+class Working(Event):
+    """What a run is at while nothing can be seen of it.
+
+    Parameters
+    ----------
+    what
+        In words, without a full stop (`Compiling for 64 x 64 pixels`).
+    compiling
+        Whether a program is being compiled: it takes seconds the first time, and its length cannot be told.
+    """
+
+    what: str
+    compiling: bool = False
+
+
+@dataclass(frozen=True)
 class Progress(Event):
     """How far a fit is.
 
@@ -105,6 +121,10 @@ class Preview(Event):
     spacing_px, motion_spacing_px
         Spacing of the samples of `scene` and of `motion_um` in raw pixels, ([z,] y, x); sample 0 of both is
         the field's.
+    pixel_size_um
+        Size of a raw pixel, ([z,] y, x).
+    channels, units
+        Name and unit of each channel of `scene`.
     """
 
     step: int
@@ -114,6 +134,9 @@ class Preview(Event):
     motion_um: NDArray[np.float32]
     spacing_px: tuple[int, ...]
     motion_spacing_px: tuple[int, ...]
+    pixel_size_um: tuple[float, ...]
+    channels: tuple[str, ...]
+    units: tuple[str, ...]
 
 
 @dataclass(frozen=True)

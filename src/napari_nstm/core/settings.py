@@ -7,11 +7,13 @@ derive from `AcquisitionSettings` and stand in the job under `acquisition`.
 from __future__ import annotations
 
 import itertools
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator, model_validator
 
 from napari_nstm.core.errors import InputError
+from napari_nstm.core.hints import Hint
 
 Preset = Literal["fast", "paper"]
 MotionKind = Literal["none", "translation", "rotation", "shear", "swirl", "vibration"]
@@ -26,9 +28,12 @@ class Settings(BaseModel):
 class AcquisitionSettings(Settings):
     """What every modality needs to know about the raw frames."""
 
-    pixel_size_um: float = Field(gt=0, le=1000, description="Size of a raw pixel on the sample, in um.")
-    timestamps_ms: tuple[float, ...] | None = Field(
+    pixel_size_um: float = Field(
+        gt=0, le=1000, title="Pixel size", examples=[0.454], description="Size of a raw pixel on the sample, in um."
+    )
+    timestamps_ms: Annotated[tuple[float, ...] | None, Hint(per_frame=True, none_means="1 ms apart", order=1)] = Field(
         default=None,
+        title="Frame times",
         description="Mid-exposure time of each frame, in ms, ascending. Without it frames count as 1 ms apart.",
     )
 
@@ -120,27 +125,58 @@ class FitSettings(Settings):
 class FitRequest(Settings):
     """The `fit` part of a job: a preset, and what is to be different from it."""
 
-    preset: Preset = Field(default="fast", description="fast: pictures in seconds; paper: as published.")
-    seed: int = Field(default=0, ge=0, lt=2**31, description="Seed of the random numbers.")
-    epochs: int | None = Field(default=None, ge=1, le=1_000_000, description="Passes over all frames.")
-    static: bool = Field(default=False, description="No motion: the sample is taken to stand still.")
-    coarse_to_fine: bool = Field(default=True, description="Let detail in gradually (off: the paper's ablation).")
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|gpu(:\d+)?)$", description="auto, cpu, gpu or gpu:1.")
-    advanced: dict[str, Any] = Field(
-        default_factory=dict, description="Any further value of the preset, by its name (see the documentation)."
+    preset: Annotated[Preset, Hint(labels=("Fast (seconds)", "Published (slow)"))] = Field(
+        default="fast", title="Preset", description="fast: pictures in seconds; paper: as published."
     )
+    seed: Annotated[int, Hint(group="advanced")] = Field(
+        default=0, ge=0, lt=2**31, title="Random seed", description="Seed of the random numbers."
+    )
+    epochs: Annotated[int | None, Hint(group="advanced", none_means="as the preset")] = Field(
+        default=None, ge=1, le=1_000_000, title="Epochs", description="Passes over all frames."
+    )
+    static: Annotated[bool, Hint(group="advanced")] = Field(
+        default=False, title="Nothing moves", description="No motion: the sample is taken to stand still."
+    )
+    coarse_to_fine: Annotated[bool, Hint(group="advanced")] = Field(
+        default=True, title="Coarse to fine", description="Let detail in gradually (off: the paper's ablation)."
+    )
+    device: Annotated[str, Hint(choices=("auto", "cpu", "gpu"), labels=("Automatic", "CPU", "GPU"))] = Field(
+        default="auto",
+        title="Compute on",
+        description="auto, cpu, gpu or gpu:1.",
+    )
+    advanced: Annotated[dict[str, Any], Hint(group="advanced")] = Field(
+        default_factory=dict,
+        title="Other values",
+        examples=["motion_learning_rate: 0.05"],
+        description="Any further value of the preset, by its name (see the documentation).",
+    )
+
+    @field_validator("device")
+    @classmethod
+    def _known(cls, device: str) -> str:
+        if not re.fullmatch(r"auto|cpu|gpu(:\d+)?", device):
+            raise InputError("device", repr(device), "auto, cpu, gpu or gpu:1")
+        return device
 
 
 class OutputSettings(Settings):
     """The `output` part of a job."""
 
-    path: str = Field(default="result.zarr", min_length=1, description="Where the result store is written.")
-    times: int | tuple[float, ...] | None = Field(
+    path: str = Field(
+        default="result.zarr", min_length=1, title="Result", description="Where the result store is written."
+    )
+    times: Annotated[int | tuple[float, ...] | None, Hint(none_means="as the frames")] = Field(
         default=None,
+        title="Time points",
         description="Moments to reconstruct: a number (evenly spaced) or a list in ms; none: the frames' own times.",
     )
-    checkpoint_every_s: float = Field(default=5.0, gt=0, description="Seconds between checkpoints.")
-    preview_every_s: float = Field(default=0.3, gt=0, description="Least seconds between two previews.")
+    checkpoint_every_s: Annotated[float, Hint(group="advanced")] = Field(
+        default=5.0, gt=0, title="Checkpoint every", description="Seconds between checkpoints."
+    )
+    preview_every_s: Annotated[float, Hint(group="advanced")] = Field(
+        default=0.3, gt=0, title="Preview every", description="Least seconds between two previews."
+    )
 
 
 class Job(Settings):

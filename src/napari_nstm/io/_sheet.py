@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from napari_nstm.io._arrows import Arrows, draw_arrows
-from napari_nstm.io._colors import BACKGROUND, FAINT, INK, LINE, color_wheel, speed_colors
-from napari_nstm.io._text import draw_text, font, format_length, format_value, round_length, text_width
+from napari_nstm.io.arrows import Arrows, draw_arrows
+from napari_nstm.io.colors import BACKGROUND, FAINT, INK, LINE, color_wheel, speed_colors
+from napari_nstm.io.text import draw_text, font, format_length, format_value, round_length, text_width
 
 Interpolation = Literal["bicubic", "nearest"]
 _RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "nearest": Image.Resampling.NEAREST}

@@ -22,10 +22,6 @@ _CODEC = "libx264"
 _N_ACCENTS = 48
 
 
-class CancelledError(Exception):
-    """The pictures stopped coming, because nobody wants them any more."""
-
-
 def gif_rate(fps: float) -> float:
     """Return the nearest rate that a GIF can hold: its frames last whole hundredths of a second, two at least."""
     return 100 / max(2, round(100 / fps))

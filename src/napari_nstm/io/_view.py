@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.warp import Float
-from napari_nstm.io._arrows import Arrows, arrow_grid, arrow_spacing, nice_stretch, visible_points
-from napari_nstm.io._colors import direction_colors, speed_colors
 from napari_nstm.io._sheet import MotionKey
-from napari_nstm.io._text import round_length, time_texts
+from napari_nstm.io.arrows import Arrows, arrow_grid, arrow_spacing, nice_stretch, visible_points
+from napari_nstm.io.colors import direction_colors, speed_colors
 from napari_nstm.io.draw import stretch_note, typical_length
 from napari_nstm.io.result import StoredResult
+from napari_nstm.io.text import round_length, time_texts
 
 ArrowColor = Literal["direction", "speed"]
 

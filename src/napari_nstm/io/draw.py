@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_nstm.core.errors import InputError
-from napari_nstm.io._arrows import Arrows, arrow_grid, arrow_spacing, nice_stretch, sample_at, visible_points
 from napari_nstm.io._atomic import reason, replacing
-from napari_nstm.io._colors import direction_colors
 from napari_nstm.io._sheet import Interpolation, Key, MotionKey, Sheet, enlargement
+from napari_nstm.io.arrows import Arrows, arrow_grid, arrow_spacing, nice_stretch, sample_at, visible_points
+from napari_nstm.io.colors import direction_colors
 
 __all__ = ["comparison_picture", "contrast_limits", "motion_arrows"]
 
@@ -116,7 +116,7 @@ def motion_arrows(image: NDArray[np.floating], motion_px: NDArray[np.floating], 
 
 def typical_length(vectors: NDArray[np.floating]) -> float:
     """Return the 98th percentile of the lengths of vectors (component, ...); 0 where there are none."""
-    lengths = np.hypot(vectors[0], vectors[1])
+    lengths = np.linalg.norm(vectors, axis=0)
     return float(np.percentile(lengths, 98)) if lengths.size else 0.0
 
 

@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_nstm.core.errors import InputError
+from napari_nstm.core.errors import CancelledError, InputError
 from napari_nstm.io._atomic import reason, replace
 from napari_nstm.io.result import StoredResult
 
 _BIG = 3_900_000_000  # bytes; classic TIFF ends at 4 GiB
 
 
-def export_ome_tiff(result: StoredResult, path: str | Path, *, overwrite: bool = False) -> Path:
+def export_ome_tiff(
+    result: StoredResult,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Path:
     """Write the reconstruction as OME-TIFF: float32, uncompressed, axes (t, z, c, y, x), calibrated.
 
     Every plane carries its time, because moments need not be evenly spaced; the time increment is their mean
     distance. Programs that know no OME find the pixel size in the resolution tags.
 
+    Parameters
+    ----------
+    result
+        The result.
+    path
+        A file ending in .tif or .tiff.
+    overwrite
+        Replace an existing file.
+    on_progress
+        Called with the moments done, and in all.
+    should_stop
+        Asked before each moment; true cancels and leaves no file.
+
     Raises
     ------
+    CancelledError
+        If it was cancelled.
     InputError
         If the path is taken or cannot be written; field `out`.
     StoreError
@@ -36,6 +58,7 @@ def export_ome_tiff(result: StoredResult, path: str | Path, *, overwrite: bool =
         raise InputError("out", target.name, "a file ending in .ome.tif or .tif")
     if target.exists() and not (overwrite and target.is_file()):
         raise InputError("out", f"{target}, which exists already", "a path that does not exist yet, or --overwrite")
+    result.check_there()
     stack = result.reconstruction
     planes = 1 if stack.ndim == 4 else stack.shape[2]
     shape = (stack.shape[0], planes, stack.shape[1], *stack.shape[-2:])
@@ -43,7 +66,7 @@ def export_ome_tiff(result: StoredResult, path: str | Path, *, overwrite: bool =
     try:
         tifffile.imwrite(
             beside,
-            _planes(result),
+            _planes(result, on_progress, should_stop),
             shape=shape,
             dtype=np.float32,
             ome=True,
@@ -62,13 +85,20 @@ def export_ome_tiff(result: StoredResult, path: str | Path, *, overwrite: bool =
     return target
 
 
-def _planes(result: StoredResult) -> Iterator[NDArray[np.float32]]:
+def _planes(
+    result: StoredResult, on_progress: Callable[[int, int], None] | None, should_stop: Callable[[], bool] | None
+) -> Iterator[NDArray[np.float32]]:
     stack = result.reconstruction
     for index in range(stack.shape[0]):
+        if should_stop is not None and should_stop():
+            raise CancelledError
         frame = np.asarray(stack[index], np.float32)  # one moment in memory at a time
         volume = frame[None] if frame.ndim == 3 else np.moveaxis(frame, 0, 1)
         for plane in volume:
             yield from plane
+        if on_progress is not None:
+            on_progress(index + 1, stack.shape[0])
+    result.check_there()
 
 
 def _metadata(result: StoredResult, shape: tuple[int, ...]) -> dict[str, Any]:

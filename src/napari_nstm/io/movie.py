@@ -11,15 +11,15 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from napari_nstm.core.errors import InputError
+from napari_nstm.core.errors import CancelledError, InputError
 from napari_nstm.core.warp import Float
-from napari_nstm.io._pace import movie_pace, speed_text
 from napari_nstm.io._sheet import COMFORTABLE_PX, Interpolation, Key, Sheet, enlargement
-from napari_nstm.io._text import time_texts
-from napari_nstm.io._video import SUFFIXES, CancelledError, gif_palette, write_video
+from napari_nstm.io._video import SUFFIXES, gif_palette, write_video
 from napari_nstm.io._view import ArrowColor, Motion, View, channel_index
 from napari_nstm.io.draw import contrast_limits
+from napari_nstm.io.pace import movie_plan, speed_text
 from napari_nstm.io.result import StoredResult
+from napari_nstm.io.text import time_texts
 
 Loop = Literal["once", "boomerang"]
 
@@ -126,14 +126,13 @@ def write_movie(
     """
     target = Path(path)
     _check_target(target, overwrite)
-    if n_frames is not None and n_frames < 1:
-        raise InputError("frames", str(n_frames), "at least 1")
-    if fps is not None and not 0 < fps <= 240:
-        raise InputError("fps", f"{fps:g}", "frames per second, over 0 and up to 240")
-    gif = target.suffix.lower() == ".gif"
+    gif, boomerang = target.suffix.lower() == ".gif", loop == "boomerang"
     first, last = result.frame_times_ms[0], result.frame_times_ms[-1]
-    count, rate, slowdown = movie_pace((last - first) / 1000, n_frames, fps, gif)
+    plan = movie_plan((last - first) / 1000, n_frames, fps, gif=gif, boomerang=boomerang)
+    count, slowdown = plan.n_moments, plan.slowdown
     times = [float(t) for t in np.linspace(first, last, count)]
+    result.canvas()
+    result.check_there()  # what was just read is the result, not a store's remains
     view = View(result, channel_index(result, channel), plane)
     conventional = view.conventional() if side_by_side else None
     limits = _limits(view, times)
@@ -141,15 +140,15 @@ def write_movie(
     factor = enlargement(view.shape, 2 if side_by_side else 1, comfortable_px)
     motion = Motion(view, times, arrow_color, factor) if arrows else None
     sheet = _sheet(view, times, slowdown, limits, motion, conventional is not None, interpolation, comfortable_px)
-    order = [*range(count), *range(count - 2, 0, -1)] if loop == "boomerang" else list(range(count))
+    order = [*range(count), *range(count - 2, 0, -1)] if boomerang else list(range(count))
     picture = _picture_of(sheet, view, times, motion, conventional)
-    pictures = _pictures(picture, order, loop, on_progress, should_stop)
+    pictures = _pictures(picture, order, boomerang, on_progress, should_stop)
     palette = None
     if gif:
         accents = motion.colors.reshape(-1, 3) if motion else np.empty((0, 3), np.uint8)
         palette = gif_palette([picture(index) for index in sorted({0, count // 2, count - 1})], accents)
     try:
-        write_video(target, pictures, sheet.size, rate, palette)
+        write_video(target, pictures, sheet.size, plan.fps, palette)
         cancelled = False
     except CancelledError:
         cancelled = True
@@ -157,9 +156,9 @@ def write_movie(
         path=target,
         n_frames=len(order),
         size=sheet.size,
-        fps=rate,
+        fps=plan.fps,
         slowdown=slowdown,
-        duration_s=len(order) / rate,
+        duration_s=plan.duration_s,
         limits=limits,
         enlargement=sheet.factor,
         stretch=motion.stretch if motion else None,
@@ -184,12 +183,12 @@ def _picture_of(
 def _pictures(
     picture: Callable[[int], Image.Image],
     order: list[int],
-    loop: Loop,
+    boomerang: bool,
     on_progress: Callable[[int, int], None] | None,
     should_stop: Callable[[], bool] | None,
 ) -> Iterator[Image.Image]:
     # On the way back every picture comes a second time; a few dozen fit into memory.
-    remembered = lru_cache(maxsize=64 if loop == "boomerang" else 0)(picture)
+    remembered = lru_cache(maxsize=64 if boomerang else 0)(picture)
     for done, index in enumerate(order):
         if should_stop is not None and should_stop():
             raise CancelledError

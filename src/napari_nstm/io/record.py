@@ -97,7 +97,7 @@ def record_from_json(content: object, where: str) -> StoreRecord:
         record = StoreRecord.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
+        name = " ".join(".".join(str(part) for part in first["loc"]).split())  # a key may hold line breaks
         raise StoreError(f"{where} is damaged: its attribute nstm.{name} cannot be read ({first['msg']}).") from error
     if len(record.pixel_size_um) != len(record.shape) or len(record.presentation) != len(record.channels):
         raise StoreError(f"{where} is damaged: its attribute nstm contradicts itself.")

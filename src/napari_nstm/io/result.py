@@ -97,6 +97,22 @@ class StoredResult:
         """Pixel size of every array, ([z,] y, x)."""
         return self.record.pixel_size_um
 
+    @property
+    def has_conventional(self) -> bool:
+        """Whether `conventional` is there; reads nothing."""
+        return self.status != "running" and (self.path / "conventional").is_dir()
+
+    def check_there(self) -> None:
+        """Make sure that the store still is: arrays of one that was removed read as zeros.
+
+        Raises
+        ------
+        StoreError
+            If it was moved or removed.
+        """
+        if not (self.path / "zarr.json").is_file():
+            raise StoreError(f"The result is no longer at {self.path}: it was moved or removed.")
+
     # -- at any time --------------------------------------------------------
 
     def canvas(self) -> Canvas:
@@ -159,7 +175,7 @@ class StoredResult:
     @cached_property
     def conventional(self) -> NDArray[np.float32] | None:
         """What the frames give if nothing moved, (c, [z,] y, x); None where it was not stored."""
-        if self.status == "running" or not (self.path / "conventional").is_dir():
+        if not self.has_conventional:
             return None
         return np.asarray(self._stored("conventional/0")[0], np.float32)
 

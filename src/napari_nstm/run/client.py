@@ -18,13 +18,14 @@ from types import TracebackType
 from typing import IO, Any, cast
 from uuid import uuid4
 
-import numpy as np
-
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import ChildError
-from napari_nstm.core.events import Event, Failed, Finished, Preview, Progress
+from napari_nstm.core.events import Event, Failed, Finished, Prepared, Preview, Progress
 from napari_nstm.core.settings import Job
-from napari_nstm.run.protocol import Ready, decode_event, write_array
+from napari_nstm.run.protocol import Ready, decode_event
+from napari_nstm.run.shared import SharedRaw, remove_raw, write_raw
+
+Raw = RawData | SharedRaw | None
 
 
 class Child:
@@ -45,6 +46,7 @@ class Child:
         self._process: subprocess.Popen[str] | None = None
         self._folder = Path()
         self._incoming: queue.Queue[Event | None] = queue.Queue()
+        self._estimates: set[str] = set()
         self._lock = threading.Lock()
         self._reader: threading.Thread | None = None
         self._closed = False
@@ -97,15 +99,21 @@ class Child:
         """File with what its libraries print."""
         return self._folder / "log.txt"
 
-    def close(self) -> None:
-        """End the process: a run in it checkpoints first, for some seconds at most."""
+    def close(self, grace_s: float | None = None) -> None:
+        """End the process: a run in it checkpoints first.
+
+        Parameters
+        ----------
+        grace_s
+            Seconds to wait for that before it is killed; default: those of the process, and some.
+        """
         process = self._started()
         self._closed = True
         if process.stdin is not None:
             with suppress(OSError):  # it ended before, with a command unread
                 process.stdin.close()
         try:
-            process.wait(self._grace_s + 3.0)
+            process.wait(self._grace_s + 3.0 if grace_s is None else grace_s)
         except subprocess.TimeoutExpired:
             self.kill()
         self._clean_up(process)
@@ -125,7 +133,17 @@ class Child:
 
     # -- commands -----------------------------------------------------------
 
-    def run(self, job: Job, base_dir: str | Path = ".", raw: RawData | None = None, *, overwrite: bool = False) -> str:
+    def share(self, raw: RawData) -> SharedRaw:
+        """Hand over raw data that are in no file, once for any number of jobs; see `release`."""
+        if not self.alive or self._closed:
+            raise self._death()
+        return write_raw(self._folder, raw)
+
+    def release(self, shared: SharedRaw) -> None:
+        """Give back the space of shared raw data; a run that has begun on them goes on."""
+        remove_raw(shared)
+
+    def run(self, job: Job, base_dir: str | Path = ".", raw: Raw = None, *, overwrite: bool = False) -> str:
         """Start a job (after those before it) and return the id that all its events carry.
 
         Parameters
@@ -137,12 +155,22 @@ class Child:
         overwrite
             Replace an existing result store.
         """
-        command = {"job": job.model_dump(mode="json", exclude_unset=True), "base_dir": str(Path(base_dir).absolute())}
-        return self._begin("run", {**command, "overwrite": overwrite}, raw)
+        return self._begin("run", {**_described(job, base_dir), "overwrite": overwrite}, raw)
 
-    def resume(self, store: str | Path, raw: RawData | None = None) -> str:
+    def estimate(self, job: Job, base_dir: str | Path = ".", raw: Raw = None, *, overwrite: bool = False) -> str:
+        """Ask what a job would need, without running it; returns the id of its events.
+
+        They end with `Prepared` or `Failed`. Parameters as `run`.
+        """
+        return self._begin("estimate", {**_described(job, base_dir), "overwrite": overwrite}, raw)
+
+    def resume(self, store: str | Path, raw: Raw = None) -> str:
         """Go on with the run of a store, from its last checkpoint; returns the id of its events."""
         return self._begin("resume", {"store": str(Path(store).absolute())}, raw)
+
+    def show(self, run_id: str, time_ms: float) -> None:
+        """Let the previews of a run show this moment from now on (default: the middle frame's)."""
+        self.send({"command": "show", "run_id": run_id, "time_ms": float(time_ms)})
 
     def stop(self, run_id: str) -> None:
         """Ask a run to stop and keep what was reached: `Finished` with status `stopped` follows."""
@@ -189,6 +217,8 @@ class Child:
     def events(self, run_id: str, timeout_s: float | None = None) -> Iterator[Event]:
         """Yield every event of a run, the last is `Finished` or `Failed`; events of other runs are dropped.
 
+        An estimate ends with `Prepared` or `Failed`.
+
         Raises
         ------
         ChildError
@@ -204,7 +234,7 @@ class Child:
                 raise self._death()
             if event.run_id == run_id:
                 yield event
-                if isinstance(event, Finished | Failed):
+                if self._is_last(event):
                     return
 
     def wait_ready(self, timeout_s: float = 120.0) -> Ready:
@@ -224,24 +254,20 @@ class Child:
 
     # -- inside -------------------------------------------------------------
 
-    def _begin(self, name: str, command: Mapping[str, Any], raw: RawData | None) -> str:
+    def _begin(self, name: str, command: Mapping[str, Any], raw: Raw) -> str:
         run_id = uuid4().hex[:12]
-        written = {} if raw is None else {"raw": self._write_raw(raw, run_id)}
+        if isinstance(raw, SharedRaw) and raw.folder != self._folder:
+            raise ChildError("These raw data were shared with another process.")
+        if isinstance(raw, RawData):
+            raw = write_raw(self._folder, raw, run_id)
+        written = {} if raw is None else {"raw": dict(raw.content)}
+        if name == "estimate":
+            self._estimates.add(run_id)
         self.send({"command": name, "run_id": run_id, **command, **written})
         return run_id
 
-    def _write_raw(self, raw: RawData, run_id: str) -> dict[str, Any]:
-        def write(name: str, array: Any) -> str:
-            path = self._folder / f"{run_id}-{name}.npy"
-            write_array(path, np.asarray(array))
-            return str(path)
-
-        return {
-            "frames": write("raw", raw.frames),
-            "extras": {name: write(name, array) for name, array in raw.extras.items()},
-            "pixel_size_um": raw.pixel_size_um,
-            "name": raw.name,
-        }
+    def _is_last(self, event: Event) -> bool:
+        return isinstance(event, Finished | Failed) or (isinstance(event, Prepared) and event.run_id in self._estimates)
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         stream = cast(IO[str], process.stdout)
@@ -253,7 +279,7 @@ class Child:
                     event = Failed("", None, f"The fitting process sent what is no event ({error}).")
                 if event is None:
                     continue
-                if isinstance(event, Finished | Failed):
+                if self._is_last(event):
                     self._forget(event.run_id)
                 self._incoming.put(event)
         finally:
@@ -288,6 +314,10 @@ class Child:
         if self._reader is not None:
             self._reader.join()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _described(job: Job, base_dir: str | Path) -> dict[str, Any]:
+    return {"job": job.model_dump(mode="json", exclude_unset=True), "base_dir": str(Path(base_dir).absolute())}
 
 
 def _newest(events: list[Event]) -> list[Event]:

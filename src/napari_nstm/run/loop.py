@@ -6,23 +6,30 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_nstm.core.errors import DeviceError
-from napari_nstm.core.events import Checkpointed, Event, Preview, Progress, Status
-from napari_nstm.core.warp import positions
+from napari_nstm.core.events import Checkpointed, Event, Progress, Status, Working
+from napari_nstm.core.warp import Canvas, MotionLattice
 from napari_nstm.fit.solver import Solver
 from napari_nstm.fit.state import FitState
+from napari_nstm.run.patience import Controls, Patience, StopAskedError
 from napari_nstm.run.plan import Plan
+from napari_nstm.run.preview import make_preview
 
-# A stop is answered, and progress told, at least this often (seconds).
-_CHUNK_S = 0.25
+_T = TypeVar("_T")
+
+# Progress is told at least this often (seconds), and a stop answered where steps are short.
+_CHUNK_S = 0.15
+# After a stop was asked for, steps that are under way may end within this time (seconds); a compile is left to itself.
+_LINGER_S = 0.15
 # Previews take at most a fifth of the time, checkpoints a tenth.
 _PREVIEW_PAUSE, _CHECKPOINT_PAUSE = 4.0, 9.0
-# Samples of a preview's motion along the longest axis.
-_PREVIEW_MOTION_SAMPLES = 32
 
 
 @dataclass
@@ -39,6 +46,31 @@ class Course:
 
     losses: list[float] = field(default_factory=list)
     elapsed_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All of a state that a store needs, brought from the device.
+
+    Parameters
+    ----------
+    step
+        The state's.
+    canvas, motion
+        The scene on its lattice, and the motion.
+    arrays
+        Weights and optimiser by name.
+    """
+
+    step: int
+    canvas: Canvas
+    motion: MotionLattice
+    arrays: dict[str, NDArray[np.generic]]
+
+
+def take_snapshot(solver: Solver, state: FitState) -> Snapshot:
+    """Bring a state from the device."""
+    return Snapshot(int(state.step), solver.canvas(state), solver.motion_lattice(state), solver.save(state))
 
 
 @dataclass(frozen=True)
@@ -64,34 +96,82 @@ def fit_loop(
     plan: Plan,
     course: Course,
     *,
-    run_id: str,
-    checkpoint: Callable[[FitState], None],
-    should_stop: Callable[[], bool],
+    controls: Controls,
+    patience: Patience,
+    checkpoint: Callable[[Snapshot], None],
 ) -> Generator[Event, None, Outcome]:
     """Run a fit to its end, yielding events.
 
-    Closing this generator, and a device that fails, leave a checkpoint of the last good state.
+    Closing this generator, and a device that fails, leave a checkpoint of the last good state. So does a level of
+    the pyramid that is done, before the next one compiles: that may take long, and nothing can interrupt it.
     """
-    output = plan.job.output
-    clock = _Remaining(solver)
-    previews = _Pace(output.preview_every_s, _PREVIEW_PAUSE)
-    checkpoints = _Pace(output.checkpoint_every_s, _CHECKPOINT_PAUSE)
-    chunk_s = min(_CHUNK_S, output.preview_every_s)
-    before, began = course.elapsed_s, time.monotonic()
-    first = True
+    fit = _Fit(solver, state, plan, course, controls, patience, checkpoint)
     try:
-        while int(state.step) < solver.n_steps:
-            if should_stop():
-                return Outcome(state, "stopped", f"Stopped at step {int(state.step)} of {solver.n_steps}.")
+        broken = yield from fit.steps()
+    except StopAskedError:
+        return Outcome(fit.state, "stopped", f"Stopped at step {fit.step} of {solver.n_steps}.")
+    except (GeneratorExit, KeyboardInterrupt):
+        fit.keep_at_once()
+        raise
+    except DeviceError as error:
+        # A device that is gone cannot be read: then the checkpoint before this one stands.
+        with suppress(jax.errors.JaxRuntimeError, MemoryError):
+            fit.keep_at_once()
+        raise DeviceError(f"{error} The last checkpoint is kept.") from error
+    if broken is not None:
+        return Outcome(fit.state, "diverged", broken)
+    return Outcome(fit.state, "finished", f"{solver.n_steps} steps in {course.elapsed_s:.1f} s.")
+
+
+class _Fit:
+    """A fit that goes on: its state, and what the store has of it."""
+
+    def __init__(
+        self,
+        solver: Solver,
+        state: FitState,
+        plan: Plan,
+        course: Course,
+        controls: Controls,
+        patience: Patience,
+        checkpoint: Callable[[Snapshot], None],
+    ) -> None:
+        self.state = state
+        self._solver, self._plan, self._course = solver, plan, course
+        self._controls, self._patience, self._checkpoint = controls, patience, checkpoint
+        self._kept = self.step
+        self._checkpoints = _Pace(plan.job.output.checkpoint_every_s, _CHECKPOINT_PAUSE)
+        self._previews = _Pace(plan.job.output.preview_every_s, _PREVIEW_PAUSE)
+        self._shown_ms = controls.preview_time()
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return int(self.state.step)
+
+    def steps(self) -> Generator[Event, None, str | None]:
+        """Do all steps; return what went wrong if the fit diverged."""
+        run_id, clock, course = self._controls.run_id, _Remaining(self._solver), self._course
+        chunk_s = min(_CHUNK_S, self._plan.job.output.preview_every_s)
+        before, began = course.elapsed_s, time.monotonic()
+        level: int | None = None
+        while self.step < self._solver.n_steps:
+            if self._controls.should_stop():
+                raise StopAskedError
+            next_level, _ = self._solver.schedule.stage_at(self.step)
+            entering = next_level != level
+            if entering:
+                yield from self._keep()
+                size = " x ".join(map(str, self._solver.problem(0).grid.at_level(next_level).field_shape))
+                yield Working(run_id, f"Compiling for {size} pixels", compiling=True)
+                level = next_level
             chunk_began = time.monotonic()
-            with device_errors():
-                state, report = solver.advance(state, chunk_s)
+            self.state, report = self._do(self._solver.advance, self.state, chunk_s)
             clock.add(report.level, len(report.losses), time.monotonic() - chunk_began)
             course.elapsed_s = before + time.monotonic() - began
             if report.diverged:
-                return Outcome(state, "diverged", report.message or "The fit diverged.")
+                return report.message or "The fit diverged."
             course.losses.extend(report.losses)
-            remaining = clock.remaining_s(report.step)
             yield Progress(
                 run_id,
                 report.step,
@@ -100,46 +180,40 @@ def fit_loop(
                 report.granularity,
                 report.loss,
                 course.elapsed_s,
-                remaining,
+                clock.remaining_s(report.step),
             )
-            # The first call does a step or two, to compile: there is nothing to see yet.
-            if previews.due() and not first:
-                with previews.timed(), device_errors():
-                    preview = make_preview(solver, state, plan, run_id, report.level)
-                yield preview
-            if checkpoints.due() and report.step < report.n_steps:
-                with checkpoints.timed(), device_errors():
-                    checkpoint(state)
-                yield Checkpointed(run_id, report.step)
-            first = False
-    except (GeneratorExit, KeyboardInterrupt):
-        checkpoint(state)
-        raise
-    except DeviceError as error:
-        # A device that is gone cannot be read: then the checkpoint before this one stands.
-        with suppress(jax.errors.JaxRuntimeError, MemoryError):
-            checkpoint(state)
-        raise DeviceError(f"{error} The last checkpoint is kept.") from error
-    return Outcome(state, "finished", f"{solver.n_steps} steps in {course.elapsed_s:.1f} s.")
+            # The first call of a level does a step or two, to compile: there is nothing new to see yet.
+            if not entering:
+                yield from self._show(report.level)
+            if self._checkpoints.due() and self.step < self._solver.n_steps:
+                yield from self._keep()
+        return None
 
+    def keep_at_once(self) -> None:
+        """Leave a checkpoint, while the fit is being ended."""
+        if self._kept < self.step:
+            self._checkpoint(take_snapshot(self._solver, self.state))
 
-def make_preview(solver: Solver, state: FitState, plan: Plan, run_id: str, level: int) -> Preview:
-    """Render the middle frame's moment at a pyramid level, and the motion since the first frame."""
-    times = plan.frame_times_ms
-    time_ms = times[len(times) // 2]
-    grid = solver.problem(level).grid
-    t, t_first = plan.normalised_time(time_ms), plan.normalised_time(times[0])
-    scene = solver.problem(level).present(solver.render(state, t, level))
-    stride = max(1, -(-max(grid.shape) // _PREVIEW_MOTION_SAMPLES))
-    spacing = tuple(1 if grid.ndim == 3 and axis == 0 else stride for axis in range(grid.ndim))
-    where = positions(
-        tuple(-(-n // s) for n, s in zip(grid.shape, spacing, strict=True)), tuple(float(s) for s in spacing)
-    )
-    motion_px = solver.motion_lattice(state).displacement(where, t, t_first)
-    size = np.asarray(grid.pixel_size_um, np.float32).reshape(-1, *(1,) * grid.ndim)
-    return Preview(
-        run_id, int(state.step), level, time_ms, np.asarray(scene, np.float32), motion_px * size, grid.step, spacing
-    )
+    def _keep(self) -> Iterator[Event]:
+        if self._kept < self.step:
+            with self._checkpoints.timed():
+                self._checkpoint(self._do(take_snapshot, self._solver, self.state))
+            self._kept = self.step
+            yield Checkpointed(self._controls.run_id, self._kept)
+
+    def _show(self, level: int) -> Iterator[Event]:
+        wish_ms = self._controls.preview_time()
+        if self._previews.due() or wish_ms != self._shown_ms:
+            self._shown_ms = wish_ms
+            with self._previews.timed():
+                shown = self._do(
+                    make_preview, self._solver, self.state, self._plan, self._controls.run_id, level, wish_ms
+                )
+            yield shown
+
+    def _do(self, work: Callable[..., _T], *values: Any) -> _T:
+        with device_errors():
+            return self._patience.do(partial(work, *values), _LINGER_S)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +27,8 @@ RawInput = RawData | NDArray[Any] | None
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A job that can run.
+class CheckedJob:
+    """A job that fits its raw data; no device was asked for yet.
 
     Parameters
     ----------
@@ -44,10 +44,6 @@ class Plan:
         Where the result goes.
     frame_times_ms, output_times_ms
         Mid-exposure times of the frames, and the moments to reconstruct.
-    device, device_words
-        jax device, and its name in words.
-    input_hashes
-        SHA-256 of `raw` and of every further array, by the setting's name.
     notices
         Sentences for the user.
     """
@@ -61,9 +57,6 @@ class Plan:
     store_path: Path
     frame_times_ms: tuple[float, ...]
     output_times_ms: tuple[float, ...]
-    device: jax.Device
-    device_words: str
-    input_hashes: Mapping[str, str]
     notices: tuple[str, ...]
 
     def normalised_time(self, time_ms: float) -> float:
@@ -71,11 +64,41 @@ class Plan:
         first, last = self.frame_times_ms[0], self.frame_times_ms[-1]
         return 0.0 if last == first else 2 * (time_ms - first) / (last - first) - 1
 
+    @property
+    def summary(self) -> str:
+        """Frames, size and duration in words."""
+        frames = self.raw.frames
+        size = " x ".join(map(str, frames.shape[1:]))
+        first, last = self.frame_times_ms[0], self.frame_times_ms[-1]
+        return f"{self.modality.title}: {len(frames)} frames of {size} pixels, {first:g} to {last:g} ms."
 
-def make_plan(
-    job: Job, raw: RawInput = None, *, base_dir: Path, overwrite: bool = False, resumed_store: Path | None = None
-) -> Plan:
-    """Check a whole job; nothing is written.
+
+@dataclass(frozen=True)
+class Plan(CheckedJob):
+    """A job that can run: a device is there, and the raw data are known by their hashes.
+
+    Parameters
+    ----------
+    device, device_words
+        jax device, and its name in words.
+    input_hashes
+        SHA-256 of `raw` and of every further array, by the setting's name.
+    """
+
+    device: jax.Device
+    device_words: str
+    input_hashes: Mapping[str, str]
+
+
+def check_job(
+    job: Job,
+    raw: RawInput = None,
+    base_dir: str | Path = ".",
+    *,
+    overwrite: bool = False,
+    resumed_store: Path | None = None,
+) -> CheckedJob:
+    """Check all of a job that needs no jax; nothing is written.
 
     Parameters
     ----------
@@ -93,34 +116,50 @@ def make_plan(
     InputError
         Names the first thing that cannot be used.
     """
+    folder = Path(base_dir).absolute()
     modality = registry.modality(job.modality)
     settings = acquisition_settings(job, modality)
-    frames = read_frames(job, modality, settings, raw, base_dir)
+    frames = read_frames(job, modality, settings, raw, folder)
     settings = modality.estimate(frames, settings)
     notices = modality.check(frames, settings)
     fit = fit_settings(job, modality, frames, settings)
     frame_times = tuple(float(t) for t in modality.frame_times_ms(frames, settings))
     if resumed_store is None:
-        check_output(store_path(job, base_dir), overwrite)
-    output_times = _output_times(job.output.times, frame_times)
-
-    from napari_nstm.fit.device import pick_device
-
-    device, device_words = pick_device(job.fit.device)
-    return Plan(
-        job=with_absolute_paths(job, base_dir, modality.array_paths(settings)),
+        check_output(store_path(job, folder), overwrite)
+    return CheckedJob(
+        job=with_absolute_paths(job, folder, modality.array_paths(settings)),
         modality=modality,
         settings=settings,
         raw=frames,
         raw_is_file=raw is None,
         fit=fit,
-        store_path=resumed_store or store_path(job, base_dir),
+        store_path=resumed_store or store_path(job, folder),
         frame_times_ms=frame_times,
-        output_times_ms=output_times,
+        output_times_ms=_output_times(job.output.times, frame_times),
+        notices=tuple(notices),
+    )
+
+
+def make_plan(
+    job: Job,
+    raw: RawInput = None,
+    *,
+    base_dir: str | Path,
+    overwrite: bool = False,
+    resumed_store: Path | None = None,
+) -> Plan:
+    """Check a whole job, its device too; nothing is written. Parameters and errors as `check_job`."""
+    checked = check_job(job, raw, base_dir, overwrite=overwrite, resumed_store=resumed_store)
+
+    from napari_nstm.fit.device import pick_device
+
+    device, device_words = pick_device(job.fit.device)
+    arrays = {"raw": checked.raw.frames, **checked.raw.extras}
+    return Plan(
+        **{entry.name: getattr(checked, entry.name) for entry in fields(checked)},
         device=device,
         device_words=device_words,
-        input_hashes={"raw": _sha256(frames.frames)} | {name: _sha256(array) for name, array in frames.extras.items()},
-        notices=tuple(notices),
+        input_hashes={name: _sha256(array) for name, array in arrays.items()},
     )
 
 

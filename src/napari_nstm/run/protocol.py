@@ -1,7 +1,8 @@
 """What a child process and its parent say to each other: JSON lines, arrays beside them as .npy files.
 
-Parent to child: `{"command": "run", "run_id": ..., "job": {...}, "base_dir": ...}`, `{"command": "resume", ...}`,
-`{"command": "stop", "run_id": ...}` and `{"command": "quit"}`. Child to parent: one event a line.
+Parent to child: `{"command": "run", "run_id": ..., "job": {...}, "base_dir": ...}`, `estimate` with the same,
+`{"command": "resume", ...}`, `{"command": "stop", "run_id": ...}`, `{"command": "show", "run_id": ..., "time_ms": ...}`
+and `{"command": "quit"}`. Child to parent: one event a line.
 No pickle: nothing that is read can run.
 """
 
@@ -20,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_nstm.core.errors import InputError
-from napari_nstm.core.events import Checkpointed, Event, Failed, Finished, Notice, Prepared, Preview, Progress
+from napari_nstm.core.events import Checkpointed, Event, Failed, Finished, Notice, Prepared, Preview, Progress, Working
 
-COMMANDS = ("run", "resume", "stop", "quit")
+COMMANDS = ("run", "estimate", "resume", "stop", "show", "quit")
 _ARRAYS_KEPT = 8
 
 
@@ -40,7 +41,8 @@ class Ready(Event):
 
 
 _EVENTS: dict[str, type[Event]] = {
-    kind.__name__: kind for kind in (Ready, Notice, Prepared, Progress, Preview, Checkpointed, Finished, Failed)
+    kind.__name__: kind
+    for kind in (Ready, Notice, Prepared, Working, Progress, Preview, Checkpointed, Finished, Failed)
 }
 
 
@@ -139,13 +141,18 @@ def decode_command(line: str) -> dict[str, Any]:
         raise InputError("command", repr(line.strip()[:60]), takes)
     needed: dict[str, dict[str, type]] = {
         "run": {"run_id": str, "job": dict, "base_dir": str},
+        "estimate": {"run_id": str, "job": dict, "base_dir": str},
         "resume": {"run_id": str, "store": str},
         "stop": {"run_id": str},
+        "show": {"run_id": str, "time_ms": float},
         "quit": {},
     }
     for name, kind in needed[content["command"]].items():
-        if not isinstance(content.get(name), kind):
-            raise InputError(f"command.{name}", repr(content.get(name))[:60], f"a {kind.__name__}")
+        value = content.get(name)
+        if kind is float and type(value) is int:
+            value = content[name] = float(value)
+        if not isinstance(value, kind):
+            raise InputError(f"command.{name}", repr(value)[:60], f"a {kind.__name__}")
     return content
 
 

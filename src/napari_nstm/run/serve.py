@@ -11,16 +11,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import InputError, NstmError
 from napari_nstm.core.events import Event, Failed
 from napari_nstm.run.environment import versions
 from napari_nstm.run.job import job_from_mapping
 from napari_nstm.run.protocol import ArrayFolder, Ready, decode_command, encode_event
-from napari_nstm.run.reconstruct import iter_reconstruct, iter_resume
+from napari_nstm.run.reconstruct import iter_estimate, iter_reconstruct, iter_resume
+from napari_nstm.run.shared import read_raw
 
 
 class ParentGoneError(Exception):
@@ -42,6 +39,7 @@ class Inbox:
         self.closing = threading.Event()
         self._jobs: queue.Queue[dict[str, Any] | InputError | None] = queue.Queue()
         self._stopped: set[str] = set()
+        self._shown_ms: dict[str, float] = {}
         self._stream, self._on_closed = stream, on_closed
         self._thread = threading.Thread(target=self._read, name="commands", daemon=True)
 
@@ -57,6 +55,10 @@ class Inbox:
     def stop_asked(self, run_id: str) -> bool:
         """Whether the parent wants this run to stop and keep what was reached."""
         return run_id in self._stopped
+
+    def shown_ms(self, run_id: str) -> float | None:
+        """Moment that the previews of this run are to show; None: the run's own choice."""
+        return self._shown_ms.get(run_id)
 
     def _read(self) -> None:
         try:
@@ -76,6 +78,8 @@ class Inbox:
             return True
         if command["command"] == "stop":
             self._stopped.add(command["run_id"])
+        elif command["command"] == "show":
+            self._shown_ms[command["run_id"]] = command["time_ms"]
         elif command["command"] != "quit":
             self._jobs.put(command)
         return bool(command["command"] != "quit")
@@ -128,6 +132,8 @@ def serve(inbox: Inbox, outbox: Outbox) -> None:
                         break  # closing the generator writes a checkpoint
         except ParentGoneError:
             raise
+        except KeyboardInterrupt:
+            break
         except NstmError as error:
             outbox.send(Failed(run_id, getattr(error, "field", None), str(error)))
         except Exception as error:  # noqa: BLE001 -- the parent must hear of a defect; the traceback is in the log
@@ -137,34 +143,31 @@ def serve(inbox: Inbox, outbox: Outbox) -> None:
 
 def _events_of(command: dict[str, Any], inbox: Inbox) -> Generator[Event, None, None]:
     run_id = command["run_id"]
-    raw = None if command.get("raw") is None else _read_raw(command["raw"])
+    raw = None if command.get("raw") is None else read_raw(command["raw"])
 
     def should_stop() -> bool:
+        if inbox.closing.is_set():
+            raise KeyboardInterrupt  # as in a terminal: it checkpoints and ends
         return inbox.stop_asked(run_id)
 
+    def preview_time() -> float | None:
+        return inbox.shown_ms(run_id)
+
     if command["command"] == "resume":
-        yield from iter_resume(command["store"], raw, should_stop=should_stop, run_id=run_id)
-        return
-    yield from iter_reconstruct(
-        job_from_mapping(command["job"]),
+        return iter_resume(command["store"], raw, should_stop=should_stop, preview_time=preview_time, run_id=run_id)
+    job = job_from_mapping(command["job"])
+    base_dir, overwrite = command["base_dir"], bool(command.get("overwrite", False))
+    if command["command"] == "estimate":
+        return iter_estimate(job, raw, base_dir=base_dir, overwrite=overwrite, run_id=run_id)
+    return iter_reconstruct(
+        job,
         raw,
-        base_dir=command["base_dir"],
-        overwrite=bool(command.get("overwrite", False)),
+        base_dir=base_dir,
+        overwrite=overwrite,
         should_stop=should_stop,
+        preview_time=preview_time,
         run_id=run_id,
     )
-
-
-def _read_raw(content: dict[str, Any]) -> RawData:
-    """Map the arrays that the parent wrote for a run whose raw data are in no file."""
-    size = content.get("pixel_size_um")
-    extras = {name: _load(path) for name, path in content.get("extras", {}).items()}
-    return RawData(_load(content["frames"]), extras, None if size is None else tuple(size), content["name"])
-
-
-def _load(path: str) -> NDArray[Any]:
-    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    return array
 
 
 def _one_line(error: BaseException) -> str:

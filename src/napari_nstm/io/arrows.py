@@ -1,7 +1,8 @@
-"""Arrows of motion over a picture."""
+"""Arrows of motion over a picture: where they stand, how long they are, and how they are drawn."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,11 +39,20 @@ class Arrows:
     spacing: float
 
 
-def arrow_grid(shape: tuple[int, int], spacing_px: float) -> NDArray[np.float32]:
-    """Lay a regular grid of points, (2, point), evenly into an image of `shape`."""
+def arrow_grid(shape: tuple[int, ...], spacing_px: float | Sequence[float]) -> NDArray[np.float32]:
+    """Lay a regular grid of points, (axis, point), evenly into an image or volume of `shape`.
+
+    Parameters
+    ----------
+    shape
+        Pixels, ([z,] y, x).
+    spacing_px
+        Wanted distance between points: one, or one per axis.
+    """
+    spacings = np.broadcast_to(np.asarray(spacing_px, float), len(shape))
     axes = []
-    for n in shape:
-        count = max(1, round(n / spacing_px))
+    for n, spacing in zip(shape, spacings, strict=True):
+        count = max(1, round(n / spacing))
         axes.append((np.arange(count) + 0.5) * n / count - 0.5)
     return np.stack([part.ravel() for part in np.meshgrid(*axes, indexing="ij")]).astype(np.float32)
 
@@ -53,17 +63,29 @@ def arrow_spacing(shape: tuple[int, ...], factor: int) -> float:
 
 
 def sample_at(image: NDArray[np.floating], points: Points) -> NDArray[np.float32]:
-    """Interpolate an image (y, x) linearly at points (2, point)."""
+    """Interpolate an image or volume linearly at points (axis, point)."""
     from scipy.ndimage import map_coordinates
 
     return np.asarray(map_coordinates(np.asarray(image, np.float32), points, order=1, mode="nearest"), np.float32)
 
 
-def visible_points(image: NDArray[np.floating], points: Points, spacing_px: float) -> NDArray[np.bool_]:
-    """Tell at which points (2, point) the image differs from its background enough for motion to mean something."""
+def visible_points(
+    image: NDArray[np.floating], points: Points, spacing_px: float | Sequence[float]
+) -> NDArray[np.bool_]:
+    """Tell at which points (axis, point) the image differs from its background enough for motion to mean something.
+
+    Parameters
+    ----------
+    image
+        An image (y, x) or a volume (z, y, x).
+    points
+        In its pixels.
+    spacing_px
+        Distance between points: one, or one per axis.
+    """
     from scipy.ndimage import gaussian_filter
 
-    signal = gaussian_filter(np.abs(image - np.median(image)), spacing_px / 2.5)
+    signal = gaussian_filter(np.abs(image - np.median(image)), np.asarray(spacing_px, float) / 2.5)
     level = 0.2 * np.percentile(signal, 99)
     return np.asarray(sample_at(signal, points) > level)
 

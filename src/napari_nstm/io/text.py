@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from PIL import ImageDraw, ImageFont
 
-from napari_nstm.io._colors import INK
+from napari_nstm.io.colors import INK
 
 Font = ImageFont.FreeTypeFont
 _MICRO = "µ"

@@ -1,0 +1,5 @@
+"""The form of any settings model."""
+
+from napari_nstm._qt.form.form import SettingsForm
+
+__all__ = ["SettingsForm"]

@@ -1,0 +1,231 @@
+"""The form of a whole job: modality, raw frames, acquisition, fit and output, from their settings models alone."""
+
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from napari.components import ViewerModel
+from pydantic import ValidationError
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+
+from napari_nstm._qt.form import SettingsForm
+from napari_nstm._qt.raw_layer import acquisition_of, axes_of, pixel_size_um, read_raw_layer, set_pixel_size
+from napari_nstm._qt.raw_picker import RawPicker
+from napari_nstm.core.data import RawData
+from napari_nstm.core.errors import InputError, input_error_from
+from napari_nstm.core.settings import FitRequest, Job, OutputSettings
+from napari_nstm.imaging.base import Modality
+from napari_nstm.imaging.registry import modality, modality_names
+
+_PIXEL_SIZE = "pixel_size_um"
+
+
+class JobForm(QWidget):
+    """Everything a run needs to know; its content is a `Job`.
+
+    Parameters
+    ----------
+    viewer
+        Whose layers hold the raw frames.
+    parent
+        Owner in Qt's sense.
+    """
+
+    changed = Signal()
+    """Something that the job says was changed, by the user or with the raw layer."""
+
+    def __init__(self, viewer: ViewerModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._kept: dict[str, dict[str, Any]] = {}  # what was filled in for each modality
+        self._held: tuple[Any, ...] = ()  # the arrays that were read last
+        self._read: Callable[[], RawData] | None = None
+        self.method = QComboBox()
+        self.method.setAccessibleName("Method")
+        self.method.setToolTip("Kind of microscope that took the raw frames.")
+        self.raw = RawPicker(viewer)
+        self.fit = SettingsForm(FitRequest)
+        self.output = SettingsForm(OutputSettings, ("times",))
+        self.acquisition: SettingsForm | None = None
+        self._modality: Modality | None = None
+        self._slot = QVBoxLayout()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for title, part in (
+            ("Method", self.method),
+            ("Raw frames", self.raw),
+            ("Acquisition", self._slot),
+            ("Fit", self.fit),
+            ("Output", self.output),
+        ):
+            layout.addWidget(_heading(title))
+            layout.addLayout(part) if isinstance(part, QVBoxLayout) else layout.addWidget(part)
+        layout.addStretch(1)
+        for name in modality_names():
+            self.method.addItem(modality(name).title, name)
+        self.method.currentIndexChanged.connect(self._method_picked)
+        self.raw.chosen.connect(self._raw_chosen)
+        self.raw.data_changed.connect(self._raw_replaced)
+        self.raw.placed.connect(self._raw_placed)
+        for form in (self.fit, self.output):
+            form.changed.connect(self.changed)
+        self._method_picked()
+        self._raw_chosen(self.raw.layer)
+
+    # -- what it says -------------------------------------------------------
+
+    @property
+    def modality(self) -> Modality:
+        """The chosen method."""
+        return self._modality
+
+    def set_modality(self, name: str) -> None:
+        """Choose a method."""
+        index = self.method.findData(name)
+        if index >= 0:
+            self.method.setCurrentIndex(index)
+
+    def job(self, path: Path, **output: Any) -> Job | None:
+        """Return the job, or None: then every problem stands at its row.
+
+        Parameters
+        ----------
+        path
+            Where its result goes.
+        **output
+            Further entries of the job's `output`.
+        """
+        self.clear_problems()
+        forms = (self.acquisition, self.fit, self.output)
+        valid = [form.validate() is not None for form in forms]
+        if self.raw.layer is None:
+            return None
+        if not all(valid):
+            return None
+        content = {
+            "modality": self.modality.name,
+            "raw": self.raw.layer.name or "raw",
+            "axes": axes_of(self.raw.layer),
+            "acquisition": self.acquisition.content(),
+            "fit": self.fit.content(),
+            "output": {"path": str(path), **self.output.content(), **output},
+        }
+        try:
+            return Job.model_validate({key: value for key, value in content.items() if value is not None})
+        except ValidationError as error:
+            self.show_error(input_error_from(error))
+            return None
+
+    def reader(self, *, fresh: bool = True) -> Callable[[], RawData]:
+        """Return what reads the raw frames and further arrays, in any thread.
+
+        Parameters
+        ----------
+        fresh
+            Read anew; otherwise what was read is given again while the layers hold the same arrays.
+        """
+        layer, arrays = self.raw.layer, self.acquisition.arrays()
+        read = partial(read_raw_layer, layer, arrays)
+        if fresh:
+            return read
+        held = (layer.data, *arrays.values())
+        if len(held) != len(self._held) or any(a is not b for a, b in zip(held, self._held, strict=True)):
+            self._held, self._read = held, cache(read)
+        return self._read
+
+    def place_raw(self) -> str | None:
+        """Set the form's pixel size on the raw layer; returns a sentence if that changed anything."""
+        size = self.acquisition.content().get(_PIXEL_SIZE)
+        layer = self.raw.layer
+        wanted = self.modality.raw_axes
+        if layer is None or not isinstance(size, int | float):
+            return None
+        axes = axes_of(layer) or (wanted if layer.ndim == len(wanted) else None)
+        return None if axes is None else set_pixel_size(layer, float(size), axes)
+
+    # -- problems -----------------------------------------------------------
+
+    def show_error(self, error: InputError) -> bool:
+        """Put a problem at the row it belongs to; returns False if there is none."""
+        return self.show_problem(error.field, f"Takes {error.takes}; got {error.got}.")
+
+    def show_problem(self, field: str | None, text: str) -> bool:
+        """Put a sentence at the row of a job's field (`acquisition.wavelength_um`, `raw`)."""
+        part, _, rest = (field or "").partition(".")
+        if part in ("raw", "axes"):
+            self.raw.show_problem(text)
+            return True
+        form = {"acquisition": self.acquisition, "fit": self.fit, "output": self.output}.get(part)
+        return form is not None and form.show_problem(rest or None, text)
+
+    def clear_problems(self) -> None:
+        """Take all problems away."""
+        self.raw.show_problem("")
+        for form in (self.acquisition, self.fit, self.output):
+            form.clear_problems()
+
+    # -- what happens -------------------------------------------------------
+
+    def disconnect_viewer(self) -> None:
+        """Listen no longer to the viewer."""
+        self.raw.disconnect_viewer()
+
+    def _method_picked(self, _: int = 0) -> None:
+        if self._modality is not None:
+            self._kept[self._modality.name] = self.acquisition.content()
+            self._slot.removeWidget(self.acquisition)
+            self.acquisition.changed.disconnect(self.changed)
+            self.acquisition.deleteLater()
+        self._modality = modality(self.method.currentData())
+        self.acquisition = SettingsForm(self._modality.Settings)
+        self._slot.addWidget(self.acquisition)
+        kept = self._kept.get(self._modality.name)
+        if kept:
+            self.acquisition.set_content(kept)
+        self.acquisition.changed.connect(self.changed)
+        self._show_frames()
+        self.changed.emit()
+
+    def _raw_chosen(self, layer: Any) -> None:
+        known = None if layer is None else acquisition_of(layer)
+        if known is not None:
+            self.set_modality(known[0])
+            self.acquisition.set_content(known[1])
+        else:
+            self._raw_placed()
+        self._show_frames()
+        self.changed.emit()
+
+    def _raw_replaced(self) -> None:
+        self._show_frames()
+        self.changed.emit()
+
+    def _raw_placed(self) -> None:
+        """Take the pixel size from the layer's scale."""
+        size = None if self.raw.layer is None else pixel_size_um(self.raw.layer)
+        content = self.acquisition.content()
+        if size is not None and content.get(_PIXEL_SIZE) != size and _PIXEL_SIZE in self.modality.Settings.model_fields:
+            self.acquisition.set_content({**content, _PIXEL_SIZE: size})
+
+    def _show_frames(self) -> None:
+        layer = self.raw.layer
+        self.acquisition.n_frames = None if layer is None else _n_frames(layer)
+        self.acquisition.set_layers(self.raw.candidates())
+
+
+def _n_frames(layer: Any) -> int:
+    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+    axes = axes_of(layer)
+    if axes is not None:
+        return shape[axes.index("t")] if "t" in axes else 1
+    return next((n for n in shape[:-2] if n > 1), 1)
+
+
+def _heading(text: str) -> QLabel:
+    label = QLabel(text)
+    font = label.font()
+    font.setBold(True)
+    label.setFont(font)
+    return label

@@ -1,0 +1,200 @@
+"""A result as napari layers: read in any thread, added in the window's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.types import LayerDataTuple
+from numpy.typing import NDArray
+
+from napari_nstm._qt.layers.arrows import (
+    ArrowColor,
+    ArrowPoints,
+    arrow_colors,
+    arrow_style,
+    points_for,
+    speeds,
+    vectors_in_time,
+)
+from napari_nstm._qt.raw_layer import KEY, units_of
+from napari_nstm.core.grids import Channel
+from napari_nstm.io.draw import contrast_limits
+from napari_nstm.io.result import StoredResult, open_result
+
+LARGE_BYTES = 256 * 2**20
+"""Above it the reconstruction stays on the disk, and is read a moment at a time."""
+
+_JUDGED = 5  # moments from which the contrast is taken
+
+
+@dataclass(frozen=True)
+class ResultArrays:
+    """What the layers of a result show.
+
+    Parameters
+    ----------
+    record
+        What the store says of itself, as plain JSON.
+    path
+        Folder of the store.
+    channels
+        What the reconstruction holds.
+    times_ms
+        Moments.
+    reconstruction
+        For each channel (t, [z,] y, x), in memory or lazy.
+    conventional
+        For each channel ([z,] y, x); empty where the store holds none.
+    limits
+        Values shown black and white, for each channel.
+    points
+        Where arrows start.
+    u_px
+        (t, axis, point): motion since the first frame, in pixels.
+    visible
+        (point,): where there is something to see moving.
+    """
+
+    record: Mapping[str, Any]
+    path: Path
+    channels: tuple[Channel, ...]
+    times_ms: tuple[float, ...]
+    reconstruction: tuple[Any, ...]
+    conventional: tuple[NDArray[np.float32], ...]
+    limits: tuple[tuple[float, float], ...]
+    points: ArrowPoints
+    u_px: NDArray[np.float32]
+    visible: NDArray[np.bool_]
+
+
+def read_result(source: str | Path | StoredResult) -> ResultArrays:
+    """Read what is shown of a result, also of one whose run goes on or was stopped; may run in any thread.
+
+    Parameters
+    ----------
+    source
+        A store, or its folder.
+
+    Raises
+    ------
+    InputError, StoreError
+        If there is no store, or nothing in it yet.
+    """
+    stored = source if isinstance(source, StoredResult) else open_result(source)
+    stack = stored.reconstruction
+    if stack.nbytes <= LARGE_BYTES:
+        stack = stack.compute()
+    per_channel = tuple(stack[:, index] for index in range(len(stored.channels)))
+    points = points_for(stored.shape, stored.pixel_size_um, len(stored.times_ms))
+    size = np.reshape(stored.pixel_size_um, (-1, 1))
+    moments = [stored.displacement_at(time, where_px=points.points_px) / size for time in stored.times_ms]
+    first = stored.scene_at(stored.frame_times_ms[0])[-1]  # where the arrows start
+    conventional = stored.conventional
+    return ResultArrays(
+        record=stored.attributes,
+        path=stored.path,
+        channels=stored.channels,
+        times_ms=stored.times_ms,
+        reconstruction=per_channel,
+        conventional=() if conventional is None else tuple(conventional),
+        limits=tuple(_limits(channel) for channel in per_channel),
+        points=points,
+        u_px=np.asarray(moments, np.float32),
+        visible=points.visible(first),
+    )
+
+
+def result_layers(
+    result: ResultArrays | StoredResult, name: str, arrow_color: ArrowColor = "direction"
+) -> list[LayerDataTuple]:
+    """Make the layers of a result; the one to look at is the last but one, its arrows the last.
+
+    Parameters
+    ----------
+    result
+        What was read; a store is read here and now.
+    name
+        What the user knows the result as: it ends each layer's name.
+    arrow_color
+        What the colour of arrows tells.
+
+    Returns
+    -------
+    list
+        (data, attributes, type), from the lowest to the topmost.
+    """
+    read = read_result(result) if isinstance(result, StoredResult) else result
+    images = _images(read, name)
+    return [*images, _motion(read, name, arrow_color)]
+
+
+def _images(read: ResultArrays, name: str) -> list[LayerDataTuple]:
+    still, moving = [], []
+    last = len(read.channels) - 1  # as in movies: the last channel is the one to look at
+    for index, channel in enumerate(read.channels):
+        shown = {"colormap": "gray", "contrast_limits": read.limits[index]}
+        about = {"channel": channel.name, "unit": channel.unit}
+        if read.conventional:
+            # The same grey levels as the reconstruction, so that the two can be compared.
+            attributes = {
+                **_common(read, "conventional", about, in_time=False),
+                **shown,
+                "name": f"conventional {channel.name} — {name}",
+                "visible": False,
+            }
+            still.append((read.conventional[index], attributes, "image"))
+        attributes = {
+            **_common(read, "reconstruction", about),
+            **shown,
+            "name": f"{channel.name} — {name}",
+            "visible": index == last,
+        }
+        moving.append((read.reconstruction[index], attributes, "image"))
+    return [*still, *moving]
+
+
+def _motion(read: ResultArrays, name: str, arrow_color: ArrowColor) -> LayerDataTuple:
+    stretch = read.points.stretch(read.u_px)
+    colors = arrow_colors(
+        read.u_px,
+        read.visible,
+        arrow_color,
+        speed=speeds(read.u_px, read.points.pixel_size_um, read.times_ms),
+        shortest_px=read.points.shortest_px(stretch),
+    )
+    attributes = {
+        **_common(read, "motion", {"unit": "pixel", "since_ms": read.record["frame_times_ms"][0]}),
+        **arrow_style(read.points, stretch),
+        "name": f"motion — {name}",
+        "edge_color": colors.reshape(-1, 4),
+    }
+    return vectors_in_time(read.points, read.u_px), attributes, "vectors"
+
+
+def _common(read: ResultArrays, kind: str, about: Mapping[str, Any], *, in_time: bool = True) -> dict[str, Any]:
+    size = read.points.pixel_size_um
+    axes = "t" * in_time + "zyx"[-len(size) :]
+    record = read.record
+    known = {
+        "kind": kind,
+        **about,
+        "store": str(read.path),
+        "run_id": record["run_id"],
+        "times_ms": list(read.times_ms) if in_time else None,
+        "job": record["job"],
+        "record": dict(record),
+    }
+    return {
+        "scale": (1.0,) * in_time + size,
+        "units": units_of(axes),
+        "axis_labels": tuple(axes),
+        "metadata": {KEY: known},
+    }
+
+
+def _limits(stack: Any) -> tuple[float, float]:
+    """Choose the values shown black and white, from moments spread over the whole time."""
+    moments = np.unique(np.linspace(0, len(stack) - 1, _JUDGED).astype(int))
+    return contrast_limits([np.asarray(stack[index]) for index in moments])

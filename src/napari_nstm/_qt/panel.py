@@ -1,0 +1,318 @@
+"""The plugin's panel: one form, one button, and the picture sharpens in the viewer."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import napari
+from napari.layers import Layer
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from napari_nstm._qt.background import Background
+from napari_nstm._qt.closing import CloseGuard
+from napari_nstm._qt.interrupted import InterruptedBanner
+from napari_nstm._qt.job_form import JobForm
+from napari_nstm._qt.layers.result import ResultArrays, read_result
+from napari_nstm._qt.layers.time_text import show_times
+from napari_nstm._qt.live import LiveLayers
+from napari_nstm._qt.movie_panel import MoviePanel
+from napari_nstm._qt.raw_layer import KEY
+from napari_nstm._qt.run_bar import RunBar
+from napari_nstm._qt.save_panel import SavePanel
+from napari_nstm._qt.session import FitSession, RunEnd
+from napari_nstm.core.data import RawData
+from napari_nstm.core.errors import InputError, NstmError
+from napari_nstm.core.events import Event, Failed, Notice, Prepared, Preview, Progress, Working
+from napari_nstm.io.result import StoredResult, open_result
+from napari_nstm.run.plan import CheckedJob, check_job
+from napari_nstm.run.runs import InterruptedRun, RunFolder
+
+_CHECK_DELAY_MS = 250
+_PREVIEW_EVERY_S = 0.3
+
+
+class ReconstructPanel(QWidget):
+    """Reconstructs the scene and its motion from a layer of raw frames.
+
+    Parameters
+    ----------
+    napari_viewer
+        Whose layers hold the raw frames, and get the result.
+    """
+
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._runs = RunFolder()
+        self.session = FitSession(self._runs)
+        self._background = Background(self)
+        self._live: LiveLayers | None = None
+        self._title = ""
+        self._checked: CheckedJob | None = None
+        self._check_number = 0
+        self._raw_watched: Layer | None = None
+        self._make_widgets()
+        show_times(napari_viewer)
+        self._guard = CloseGuard(self, lambda: self.session.running, self._shutdown)
+        self._connect()
+        self.session.warm_up()
+        self._background.submit(self._runs.clear)
+        self._background.submit(self._runs.interrupted, done=self.banner.offer)
+        self._check_soon()
+
+    # -- layout -------------------------------------------------------------
+
+    def _make_widgets(self) -> None:
+        self.banner = InterruptedBanner()
+        self.form = JobForm(self._viewer)
+        self.movie = MoviePanel(self._background)
+        self.save = SavePanel(self._background)
+        self.bar = RunBar()
+        result = QCollapsible("Result")
+        result.addWidget(self.save)
+        result.addWidget(self.movie)
+        self.result_section = result
+        inside = QWidget()
+        inner = QVBoxLayout(inside)
+        inner.setContentsMargins(0, 0, 6, 0)
+        for widget in (self.banner, self.form, result):
+            inner.addWidget(widget)
+        inner.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidget(inside)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.addWidget(scroll, 1)
+        layout.addWidget(self.bar)
+        self.setMinimumWidth(320)
+        self._check_timer = QTimer(self)
+        self._check_timer.setSingleShot(True)
+        self._check_timer.setInterval(_CHECK_DELAY_MS)
+
+    def _connect(self) -> None:
+        self._check_timer.timeout.connect(self._check)
+        self.form.changed.connect(self._check_soon)
+        self.form.raw.data_changed.connect(self._raw_replaced)
+        self.bar.run_asked.connect(self.run)
+        self.bar.stop_asked.connect(self.stop)
+        self.session.happened.connect(self._take)
+        self.session.ended.connect(self._ended)
+        self.session.estimated.connect(self._estimated)
+        self.session.trouble.connect(partial(self.bar.say, problem=True))
+        self.banner.resume_asked.connect(self._resume)
+        self.banner.open_asked.connect(self._open_interrupted)
+        self.banner.discard_asked.connect(lambda run: self._background.submit(lambda: self._runs.discard(run.path)))
+        self._viewer.layers.events.removed.connect(self._layer_removed)
+        self._viewer.layers.selection.events.active.connect(self._layer_selected)
+        self._viewer.dims.events.current_step.connect(self._slider_moved)
+
+    # -- before Run ---------------------------------------------------------
+
+    def _check_soon(self) -> None:
+        self._check_timer.start()
+
+    def _check(self) -> None:
+        """Check what can be checked without the fitting process, then ask it what a run would need."""
+        self._check_number += 1
+        job = self.form.job(self._runs.new_path())
+        if job is None:
+            nothing = self.form.raw.layer is None
+            why = "Choose raw frames first." if nothing else "Mend what is marked ⚠ first."
+            self.bar.set_ready(False, why)
+            self.bar.show_outlook(None, why)
+            return
+        self.bar.set_ready(True)
+        read, folder, number = self.form.reader(fresh=False), self._runs.path, self._check_number
+
+        def check() -> tuple[CheckedJob, RawData]:
+            raw = read()
+            return check_job(job, raw, folder), raw
+
+        def done(answer: tuple[CheckedJob, RawData]) -> None:
+            if number == self._check_number:
+                self._checked, raw = answer
+                self.session.estimate(job, raw, folder)
+
+        def failed(error: Exception) -> None:
+            if number == self._check_number:
+                self._not_runnable(error)
+
+        self._background.submit(check, done, failed)
+
+    def _not_runnable(self, error: Exception) -> None:
+        shown = isinstance(error, InputError) and self.form.show_error(error)
+        self.bar.set_ready(False, "Mend what is marked ⚠ first.")
+        self.bar.show_outlook(None, "Mend what is marked ⚠ first." if shown else f"⚠ {_sentence(error)}")
+
+    def _estimated(self, answer: Prepared | Failed) -> None:
+        if isinstance(answer, Prepared):
+            notices = self._checked.notices if self._checked is not None else ()
+            self.bar.show_outlook(answer)
+            if not self.session.running:
+                self.bar.say(" ".join(notices))
+        elif not self.form.show_problem(answer.field, answer.message):
+            self.bar.show_outlook(None, f"⚠ {answer.message}")
+
+    # -- run ----------------------------------------------------------------
+
+    def run(self) -> None:
+        """Start a run with what the form says."""
+        path = self._runs.new_path()
+        job = self.form.job(path, preview_every_s=_PREVIEW_EVERY_S)
+        if job is None or self.session.running:
+            return
+        layer = self.form.raw.layer
+        placed = self.form.place_raw()
+        if placed:
+            self._viewer.reset_view()
+        self._title = self._new_title(layer.name)
+        self._watch(self._title)
+        self.bar.say(placed or "")
+        self.session.run(job, self.form.reader(), path, self._title)
+
+    def stop(self) -> None:
+        """End the run and keep what it reached."""
+        self.bar.set_stopping()
+        self.session.stop()
+
+    def _resume(self, run: InterruptedRun) -> None:
+        if not self.session.running:
+            self._title = self._new_title(run.title)
+            self._watch(self._title)
+            self.session.resume(run.path, run.title)
+
+    def _open_interrupted(self, run: InterruptedRun) -> None:
+        self._load(run.path, LiveLayers(self._viewer, self._new_title(run.title)), "")
+
+    def _watch(self, title: str) -> None:
+        self._live = LiveLayers(self._viewer, title)
+        self._raw_watched = self.form.raw.layer
+        self.bar.set_running()
+        self.banner.set_resumable(False)
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Preview):
+            first = not self._live.started
+            if first:
+                self._hide_earlier()
+            self._live.show(event)
+        elif isinstance(event, Progress):
+            self.bar.show_progress(event, _size_at(self._checked, event.level))
+        elif isinstance(event, Working):
+            self.bar.show_working(event)
+        elif isinstance(event, Prepared):
+            self.bar.show_outlook(event)
+        elif isinstance(event, Notice):
+            self.bar.say(event.message)
+
+    def _ended(self, end: RunEnd) -> None:
+        live, self._live = self._live, None
+        self.bar.set_idle(ready=True)
+        self.banner.set_resumable(True)
+        failed = end.status in ("failed", "diverged")
+        if failed and self.form.show_problem(end.field, end.message):
+            self.bar.set_ready(False, "Mend what is marked ⚠ first.")
+            self.bar.say("The run did not start.", problem=True)
+        else:
+            self.bar.say(end.message, problem=failed)
+        if end.path is None:
+            live.remove()
+        else:
+            self._load(end.path, live, end.message)
+
+    def _load(self, path: Path, live: LiveLayers, message: str) -> None:
+        def show(read: ResultArrays) -> None:
+            layers = live.replace_by(read)
+            self._viewer.layers.selection.active = layers[-2]
+            self._show_result(open_result(path), live.name)
+
+        def failed(error: Exception) -> None:
+            # Ended before its first checkpoint: there is nothing but the pictures that were shown.
+            live.remove()
+            self.bar.say(f"{message} {_sentence(error)}".strip(), problem=True)
+
+        self._background.submit(lambda: read_result(path), show, failed)
+
+    # -- results ------------------------------------------------------------
+
+    def _show_result(self, stored: StoredResult | None, name: str) -> None:
+        self.movie.set_result(stored, name)
+        self.save.set_result(stored, name)
+        if stored is not None:
+            self.result_section.expand(animate=False)
+
+    def _layer_selected(self, _: object = None) -> None:
+        """Movie and files are made of the result whose layer is selected."""
+        layer = self._viewer.layers.selection.active
+        known = {} if layer is None else layer.metadata.get(KEY, {})
+        store = known.get("store") if isinstance(known, dict) else None
+        if store:
+            name = layer.name.partition(" — ")[2] or layer.name
+            self._background.submit(lambda: open_result(store), lambda stored: self._show_result(stored, name), _ignore)
+
+    def _hide_earlier(self) -> None:
+        """Hide the layers of earlier results, so that the new one is seen."""
+        for layer in self._viewer.layers:
+            known = layer.metadata.get(KEY)
+            if isinstance(known, dict) and known.get("kind") in ("reconstruction", "motion", "conventional"):
+                layer.visible = False
+
+    def _new_title(self, raw_name: str) -> str:
+        taken = {layer.name.partition(" — ")[2] for layer in self._viewer.layers}
+        if raw_name not in taken:
+            return raw_name
+        number = 2
+        while f"{raw_name} ({number})" in taken:
+            number += 1
+        return f"{raw_name} ({number})"
+
+    # -- what happens around a run ------------------------------------------
+
+    def _slider_moved(self, _: object = None) -> None:
+        """While a run goes on its pictures show the frame that the slider stands at."""
+        dims = self._viewer.dims
+        if self.session.running and dims.ndim > 2 and self._checked is not None:
+            times = self._checked.frame_times_ms
+            self.session.show(times[min(int(dims.current_step[0]), len(times) - 1)])
+
+    def _raw_replaced(self) -> None:
+        if self.session.running and self.form.raw.layer is self._raw_watched:
+            self.bar.say("The raw frames were changed: this run goes on with those it began with.")
+
+    def _layer_removed(self, event: Any) -> None:
+        if not self.session.running:
+            return
+        if event.value is self._raw_watched:
+            self.bar.say("The raw layer was deleted: the run goes on with the frames it began with.")
+        elif self._live is not None and self._live.made(event.value):
+            self.bar.say("A layer of this run was deleted: its result will be added at the end.")
+
+    def _shutdown(self) -> None:
+        self._check_timer.stop()
+        self.movie.cancel()
+        self.save.cancel()
+        self.session.shutdown()
+        self._background.close()
+        self._viewer.layers.events.removed.disconnect(self._layer_removed)
+        self._viewer.layers.selection.events.active.disconnect(self._layer_selected)
+        self._viewer.dims.events.current_step.disconnect(self._slider_moved)
+        self.form.disconnect_viewer()
+
+
+def _size_at(checked: CheckedJob | None, level: int) -> str:
+    if checked is None:
+        return f"Level {level}"
+    shape = checked.raw.frames.shape[1:]
+    return " × ".join(str(-(-n // 2**level) if axis >= len(shape) - 2 else n) for axis, n in enumerate(shape)) + " px"
+
+
+def _sentence(error: Exception) -> str:
+    return str(error) if isinstance(error, NstmError) else f"An unexpected {type(error).__name__}: {error}"
+
+
+def _ignore(_: Exception) -> None:
+    """Say nothing: that a store vanished is said when something is made of it."""

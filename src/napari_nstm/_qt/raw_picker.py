@@ -1,0 +1,143 @@
+"""The row of the form in which the raw frames are chosen among the viewer's layers."""
+
+from napari.components import ViewerModel
+from napari.layers import Image, Layer
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+
+from napari_nstm._qt.raw_layer import axes_of, may_be_raw
+
+_NOTHING = "Open raw frames (File > Open), or a sample (File > Open Sample)."
+
+
+class RawPicker(QWidget):
+    """Chooses an Image layer, says what is in it, and shows what is wrong with it.
+
+    Parameters
+    ----------
+    viewer
+        Whose layers are offered; what this plugin made from a result is not.
+    parent
+        Owner in Qt's sense.
+    """
+
+    chosen = Signal(object)
+    """The layer, or None where there is no candidate any more."""
+    data_changed = Signal()
+    """The chosen layer's array was replaced."""
+    placed = Signal()
+    """The chosen layer's scale or units were changed."""
+
+    def __init__(self, viewer: ViewerModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._layer: Image | None = None
+        self.combo = QComboBox()
+        self.combo.setAccessibleName("Raw frames")
+        self.combo.setToolTip("Layer with the raw frames, in the order in which they were taken.")
+        self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.combo.setMinimumContentsLength(12)
+        self.about = QLabel()
+        self.problem = QLabel()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        for widget in (self.combo, self.about, self.problem):
+            layout.addWidget(widget)
+        for label in (self.about, self.problem):
+            label.setWordWrap(True)
+        self.show_problem("")
+        self.combo.currentIndexChanged.connect(self._picked)
+        for event in (viewer.layers.events.inserted, viewer.layers.events.removed, viewer.layers.events.reordered):
+            event.connect(self._refill)
+        self._refill()
+
+    @property
+    def layer(self) -> Image | None:
+        """The chosen layer."""
+        return self._layer
+
+    def choose(self, layer: Layer) -> None:
+        """Choose a layer of the viewer."""
+        index = self.combo.findData(layer)
+        if index >= 0:
+            self.combo.setCurrentIndex(index)
+
+    def candidates(self) -> list[Image]:
+        """Return the layers that may hold raw frames, the newest first."""
+        return [layer for layer in reversed(self._viewer.layers) if may_be_raw(layer)]
+
+    def show_problem(self, text: str) -> None:
+        """Show what is wrong with the frames; an empty text takes it away."""
+        self.problem.setText(f"⚠ {text}" if text else "")
+        self.problem.setVisible(bool(text))
+        self.combo.setAccessibleDescription(text)
+
+    def disconnect_viewer(self) -> None:
+        """Listen no longer."""
+        events = self._viewer.layers.events
+        for event in (events.inserted, events.removed, events.reordered):
+            event.disconnect(self._refill)
+        self._listen(None)
+
+    # -- inside -------------------------------------------------------------
+
+    def _refill(self, _: object = None) -> None:
+        before, layers = self._layer, self.candidates()
+        # What is offered follows the layer list; the choice stays while its layer does.
+        self.combo.blockSignals(True)
+        self.combo.clear()
+        for layer in layers:
+            self.combo.addItem(layer.name, layer)
+        self.combo.setEnabled(bool(layers))
+        if layers:
+            self.combo.setCurrentIndex(layers.index(before) if before in layers else _most_likely(layers))
+        self.combo.blockSignals(False)
+        for layer in layers:
+            layer.events.name.disconnect(self._refill)
+            layer.events.name.connect(self._refill)
+        self._picked()
+
+    def _picked(self, _: int = 0) -> None:
+        layer = self.combo.currentData()
+        if layer is not self._layer:
+            self._listen(layer)
+            self._describe()
+            self.chosen.emit(layer)
+        elif layer is None:
+            self._describe()
+
+    def _listen(self, layer: Image | None) -> None:
+        for old, on in ((self._layer, False), (layer, True)):
+            if old is None:
+                continue
+            for event, slot in (
+                (old.events.data, self._data_replaced),
+                (old.events.scale, self._moved),
+                (old.events.units, self._moved),
+            ):
+                event.connect(slot) if on else event.disconnect(slot)
+        self._layer = layer
+
+    def _data_replaced(self, _: object = None) -> None:
+        self._describe()
+        self.data_changed.emit()
+
+    def _moved(self, _: object = None) -> None:
+        self.placed.emit()
+
+    def _describe(self) -> None:
+        layer = self._layer
+        if layer is None:
+            self.about.setText(_NOTHING)
+            return
+        shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+        size = " × ".join(map(str, shape))
+        axes = axes_of(layer)
+        named = f" ({', '.join(axes)})" if axes else ""
+        self.about.setText(f"{size}{named}, {layer.dtype}")
+
+
+def _most_likely(layers: list[Image]) -> int:
+    """Return the index of the first layer that has more than one frame."""
+    return next((i for i, layer in enumerate(layers) if layer.ndim >= 3), 0)

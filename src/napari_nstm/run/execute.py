@@ -1,0 +1,204 @@
+"""A plan carried out: device and solver, the loop, and what goes into the store in the end."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_nstm.core.errors import StoreError
+from napari_nstm.core.events import Event, Finished, Notice, Prepared, Working
+from napari_nstm.io.store import StoredResult, StoreRecord, StoreWriter, load_checkpoint
+from napari_nstm.run.environment import versions
+from napari_nstm.run.patience import Controls, Patience, StopAskedError
+from napari_nstm.run.plan import Plan
+from napari_nstm.run.preview import conventional_preview, stored_preview
+from napari_nstm.run.result import Result
+
+if TYPE_CHECKING:
+    from napari_nstm.fit.solver import Solver
+    from napari_nstm.fit.state import FitState
+    from napari_nstm.run.loop import Outcome, Snapshot
+
+# Makes, or opens again, the store of a run; of one that goes on it gives what was stored, too.
+OpenWriter = Callable[[StoreRecord], tuple[StoreWriter, StoredResult | None]]
+
+
+def execute(plan: Plan, open_writer: OpenWriter, controls: Controls, began: float) -> Generator[Event, None, None]:
+    """Carry out a plan, yielding its events; the last is `Finished`.
+
+    Parameters
+    ----------
+    plan
+        What to do.
+    open_writer
+        Gives the store to write, and the one the run began in.
+    controls
+        What can be asked of the run.
+    began
+        When it began (`time.monotonic`).
+    """
+    with Patience(controls.should_stop) as patience:
+        yield from _execute(plan, open_writer, controls, patience, began)
+
+
+def estimate(plan: Plan, run_id: str) -> Iterator[Event]:
+    """Say what a plan would need: notices, and `Prepared` as the last."""
+    from napari_nstm.run.loop import device_errors
+
+    yield from _notices(plan, run_id)
+    with device_errors():
+        _, prepared = _prepare(plan, run_id)
+    yield from _announced(plan, prepared)
+
+
+def _execute(
+    plan: Plan, open_writer: OpenWriter, controls: Controls, patience: Patience, began: float
+) -> Generator[Event, None, None]:
+    from napari_nstm.run.loop import Course, device_errors, fit_loop
+
+    run_id = controls.run_id
+    yield from _notices(plan, run_id)
+    try:
+        with device_errors():
+            solver, prepared = patience.do(lambda: _prepare(plan, run_id))
+        yield from _announced(plan, prepared)
+        conventional = patience.do(lambda: plan.modality.conventional(plan.raw, plan.settings))
+        grid = solver.problem(0).grid
+        yield conventional_preview(conventional, plan, grid, run_id, controls.preview_time())
+        with device_errors():
+            state = patience.do(solver.init)
+        if controls.should_stop():
+            raise StopAskedError
+    except StopAskedError:
+        yield Finished(run_id, "stopped", None, "Stopped before the first step; nothing was written.")
+        return
+    writer, stored = open_writer(_record(plan, solver, run_id))
+    course = Course()
+    if stored is not None:
+        state = _load(solver, writer.path)
+        losses = [np.nan if loss is None else loss for loss in stored.record.loss_history]
+        course = Course(losses, stored.record.timings_s.get("fit", 0.0))
+        yield Notice(run_id, f"Going on from step {int(state.step)} of {solver.n_steps}.")
+        yield stored_preview(stored, plan, grid, run_id, controls.preview_time())
+    prepare_s = time.monotonic() - began
+
+    def changes(step: int) -> dict[str, Any]:
+        timings = {"prepare": prepare_s, "fit": course.elapsed_s}
+        return {"step": step, "loss_history": tuple(course.losses[:step]), "timings_s": timings}
+
+    def checkpoint(snapshot: Snapshot) -> None:
+        writer.checkpoint(snapshot.canvas, snapshot.motion, snapshot.arrays, **changes(snapshot.step))
+
+    outcome = yield from fit_loop(
+        solver, state, plan, course, controls=controls, patience=patience, checkpoint=checkpoint
+    )
+    yield Working(run_id, "Writing the result")
+    with device_errors():
+        _finish(plan, solver, outcome, writer, conventional, changes(int(outcome.state.step)))
+    result = Result(writer.path, outcome.status, outcome.message, plan.output_times_ms, np.asarray(course.losses))
+    yield Finished(run_id, outcome.status, str(writer.path), outcome.message, result)
+
+
+def _notices(plan: Plan, run_id: str) -> Iterator[Event]:
+    for message in plan.notices:
+        yield Notice(run_id, message)
+    yield from _keep_compiled(run_id)
+
+
+def _announced(plan: Plan, prepared: Prepared) -> Iterator[Event]:
+    if prepared.memory_free_bytes is not None and prepared.memory_bytes > prepared.memory_free_bytes:
+        words = f"The fit may not fit into the free memory of the device ({plan.device_words})."
+        yield Notice(prepared.run_id, words)
+    yield prepared
+
+
+def _keep_compiled(run_id: str) -> Iterator[Event]:
+    from napari_nstm.fit.device import use_compile_cache
+
+    # Where the user says where, jax has heard it already.
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        try:
+            use_compile_cache()
+        except OSError as error:
+            yield Notice(run_id, f"Compiled programs cannot be kept for the next run ({error.strerror}).")
+
+
+def _prepare(plan: Plan, run_id: str) -> tuple[Solver, Prepared]:
+    from napari_nstm.fit.cost import estimate_cost
+    from napari_nstm.fit.solver import Solver
+
+    solver = Solver(lambda level: plan.modality.prepare(plan.raw, plan.settings, level), plan.fit, plan.device)
+    problem = solver.problem(0)
+    cost = estimate_cost(problem.grid, len(plan.raw.frames), problem.n_batches, plan.fit, plan.device)
+    return solver, Prepared(
+        run_id,
+        plan.summary,
+        plan.device_words,
+        cost.memory_bytes,
+        cost.memory_free_bytes,
+        cost.seconds,
+        solver.n_steps,
+    )
+
+
+def _record(plan: Plan, solver: Solver, run_id: str) -> StoreRecord:
+    problem = solver.problem(0)
+    grid = problem.grid
+    return StoreRecord(
+        run_id=run_id,
+        job={"nstm": plan.job.nstm, **plan.job.model_dump(mode="json", exclude_unset=True)},
+        fit=plan.fit.model_dump(mode="json"),
+        shape=grid.shape,
+        pixel_size_um=grid.pixel_size_um,
+        channels=grid.channels,
+        presentation=problem.presentation,
+        frame_times_ms=plan.frame_times_ms,
+        times_ms=plan.output_times_ms,
+        seed=plan.fit.seed,
+        device=plan.device_words,
+        versions=versions(),
+        input_hashes=dict(plan.input_hashes),
+        normalization=plan.modality.normalization(plan.raw, plan.settings),
+        notices=plan.notices,
+        n_steps=solver.n_steps,
+    )
+
+
+def _load(solver: Solver, store: Path) -> FitState:
+    try:
+        return solver.load(load_checkpoint(store).state)
+    except ValueError as error:
+        raise StoreError(f"{store} cannot be resumed with this version of napari-nstm: {error}.") from error
+
+
+def _finish(
+    plan: Plan,
+    solver: Solver,
+    outcome: Outcome,
+    writer: StoreWriter,
+    conventional: NDArray[np.float32],
+    changes: dict[str, Any],
+) -> None:
+    state = outcome.state
+    frames: Iterator[NDArray[np.float32]] | None = None
+    if plan.fit.rendering == "exact":
+        problem = solver.problem(0)
+        times = (plan.normalised_time(time_ms) for time_ms in plan.output_times_ms)
+        frames = (problem.present(solver.render(state, t)) for t in times)
+    writer.finish(
+        outcome.status,
+        solver.canvas(state),
+        solver.motion_lattice(state),
+        solver.save(state),
+        reconstruction=frames,
+        conventional=conventional,
+        residual=solver.residual(state),
+        message=outcome.message,
+        **changes,
+    )

@@ -1,0 +1,123 @@
+"""Live layers follow previews in place, and leave alone what the user did."""
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_nstm._qt.layers.result import read_result
+from napari_nstm._qt.live import LiveLayers
+from napari_nstm.core.events import Preview
+
+PX = 0.5
+
+
+def preview(size=64, step_px=1, low=0.0, u_px=3.0, step=1):
+    """A bright square; everything moves to the right."""
+    n = size // step_px
+    phase = np.full((n, n), low, np.float32)
+    phase[n // 4 : 3 * n // 4, n // 4 : 3 * n // 4] = low + 1
+    motion = np.zeros((2, 8, 8), np.float32)
+    motion[1] = u_px * PX
+    scene = np.stack([0.1 * phase, phase])
+    names = (("absorption", "phase"), ("", "rad"))
+    return Preview("run", step, 0, 10.0, scene, motion, (step_px, step_px), (8, 8), (PX, PX), *names)
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+def test_one_image_a_channel_and_one_layer_of_arrows(viewer):
+    live = LiveLayers(viewer, "cells")
+    live.show(preview(step_px=4))
+    assert [layer.name for layer in viewer.layers] == ["absorption — cells", "phase — cells", "motion — cells"]
+    assert [layer.visible for layer in viewer.layers] == [False, True, True]
+    _, phase, motion = viewer.layers
+    np.testing.assert_allclose(phase.scale, (2.0, 2.0))
+    np.testing.assert_allclose(motion.scale, (PX, PX))
+    assert [str(unit) for unit in phase.units] == ["micrometer", "micrometer"]
+
+
+def test_finer_pictures_come_into_the_same_layers(viewer):
+    live = LiveLayers(viewer, "cells")
+    live.show(preview(step_px=4))
+    before, n = list(viewer.layers), len(viewer.layers[-1].data)
+    live.show(preview(step_px=1, u_px=5))
+    assert list(viewer.layers) == before
+    assert viewer.layers["phase — cells"].data.shape == (64, 64)
+    np.testing.assert_allclose(viewer.layers["phase — cells"].scale, (PX, PX))
+    # The field stays where it is: sample 0 of every grid coincides.
+    np.testing.assert_allclose(viewer.layers["phase — cells"].translate, 0)
+    assert len(viewer.layers["motion — cells"].data) == n <= 2500
+
+
+def test_arrows_have_the_length_of_the_motion_where_something_is_seen(viewer):
+    live = LiveLayers(viewer, "cells")
+    live.show(preview(u_px=3))
+    live.show(preview(u_px=6))
+    motion = viewer.layers["motion — cells"]
+    np.testing.assert_allclose(motion.data[:, 1], np.tile([0, 6], (len(motion.data), 1)), atol=1e-5)
+    starts, alpha = motion.data[:, 0], motion.edge_color[:, 3]
+    inside = (np.abs(starts - 32) < 12).all(axis=1)
+    corner = (starts < 6).all(axis=1)
+    assert (alpha[inside] > 0.5).all()
+    assert (alpha[corner] == 0).all()
+
+
+def test_contrast_follows_then_stays(viewer):
+    live = LiveLayers(viewer, "cells")
+    for k in range(12):
+        live.show(preview(low=k, step=k))
+    phase = viewer.layers["phase — cells"]
+    assert phase.contrast_limits[0] == pytest.approx(11)
+    live.show(preview(low=100))
+    assert phase.contrast_limits[0] == pytest.approx(11)
+
+
+def test_contrast_that_the_user_set_is_theirs(viewer):
+    live = LiveLayers(viewer, "cells")
+    live.show(preview())
+    viewer.layers["phase — cells"].contrast_limits = (0.2, 0.8)
+    live.show(preview(low=5))
+    assert list(viewer.layers["phase — cells"].contrast_limits) == [0.2, 0.8]
+
+
+def test_a_layer_that_the_user_deleted_does_not_come_back_before_the_end(viewer):
+    live = LiveLayers(viewer, "cells")
+    live.show(preview())
+    viewer.layers.remove("phase — cells")
+    live.show(preview(u_px=7))
+    assert [layer.name for layer in viewer.layers] == ["absorption — cells", "motion — cells"]
+    assert viewer.layers["motion — cells"].data[0, 1, 1] == pytest.approx(7)
+
+
+def test_layers_of_an_earlier_run_are_left_alone(viewer):
+    first = LiveLayers(viewer, "cells")
+    first.show(preview(u_px=3))
+    second = LiveLayers(viewer, "cells (2)")
+    second.show(preview(low=9, u_px=9))
+    assert viewer.layers["phase — cells"].data.min() == 0
+    assert viewer.layers["motion — cells"].data[0, 1, 1] == pytest.approx(3)
+    second.remove()
+    assert [layer.name for layer in viewer.layers] == ["absorption — cells", "phase — cells", "motion — cells"]
+
+
+def test_the_result_takes_their_place_and_keeps_what_the_user_chose(viewer, make_store):
+    result = read_result(make_store())
+    raw = viewer.add_image(np.zeros((len(result.times_ms), *result.reconstruction[0].shape[1:])), scale=(1, PX, PX))
+    live = LiveLayers(viewer, "cells")
+    live.show(preview())
+    viewer.layers["phase — cells"].colormap = "magma"
+    viewer.layers["motion — cells"].visible = False
+    viewer.scene.camera.zoom = 3.0
+    viewer.dims.set_current_step(0, 1)
+    made = live.replace_by(result)
+    assert viewer.layers[0] is raw
+    assert list(viewer.layers)[1:] == made
+    phase = viewer.layers["phase — cells"]
+    assert phase.data.shape == result.reconstruction[1].shape
+    assert phase.colormap.name == "magma"
+    assert not viewer.layers["motion — cells"].visible
+    assert viewer.scene.camera.zoom == 3.0
+    assert viewer.dims.current_step[0] == 1

@@ -1,0 +1,99 @@
+"""Layers and raw frames: sizes with units come in, scale and labels go out, arrays stay as they are."""
+
+import numpy as np
+import pytest
+from napari.layers import Image
+
+from napari_nstm._qt.raw_layer import (
+    KEY,
+    acquisition_of,
+    axes_of,
+    may_be_raw,
+    pixel_size_um,
+    read_raw_layer,
+    set_pixel_size,
+)
+from napari_nstm.core.errors import InputError
+
+
+def layer(**more):
+    return Image(np.arange(4 * 6 * 8, dtype=np.uint16).reshape(4, 6, 8), name="raw", **more)
+
+
+@pytest.mark.parametrize(
+    ("more", "size"),
+    [
+        ({}, None),
+        ({"scale": (1, 0.5, 0.5)}, 0.5),
+        ({"scale": (1, 0.5, 0.5), "units": ("pixel", "um", "um")}, 0.5),
+        ({"scale": (1, 500, 500), "units": ("pixel", "nm", "nm")}, 0.5),
+        ({"scale": (1, 5e-4, 5e-4), "units": ("s", "mm", "mm")}, 0.5),
+        ({"units": ("s", "um", "um")}, 1.0),
+        ({"scale": (1, 0.5, 0.5), "units": ("s", "s", "s")}, None),
+    ],
+)
+def test_pixel_size_is_taken_from_scale_and_unit(more, size):
+    found = pixel_size_um(layer(**more))
+    assert found is None if size is None else found == pytest.approx(size)
+
+
+def test_pixel_size_is_set_and_comes_back():
+    raw = layer()
+    said = set_pixel_size(raw, 0.454, "tyx")
+    assert "0.454 µm" in said
+    assert "t, y, x" in said
+    np.testing.assert_allclose(raw.scale, (1, 0.454, 0.454))
+    assert (axes_of(raw), pixel_size_um(raw)) == ("tyx", pytest.approx(0.454))
+
+
+def test_a_layer_that_is_placed_already_is_left_alone():
+    raw = layer()
+    set_pixel_size(raw, 0.454, "tyx")
+    assert set_pixel_size(raw, 0.454, "tyx") is None
+
+
+def test_scale_along_time_becomes_frames_and_depth_stays():
+    volume = Image(np.zeros((2, 3, 6, 8)), scale=(25, 0.3, 1, 1))
+    set_pixel_size(volume, 0.1, "tzyx")
+    np.testing.assert_allclose(volume.scale, (1, 0.3, 0.1, 0.1))
+
+
+def test_labels_that_are_no_axes_say_nothing():
+    assert axes_of(layer()) is None
+    assert axes_of(layer(axis_labels=("t", "t", "x"))) is None
+    assert axes_of(layer(axis_labels=("x", "y", "t"))) == "xyt"
+
+
+def test_frames_are_the_layers_own_array():
+    raw = layer(scale=(1, 0.5, 0.5))
+    read = read_raw_layer(raw, {"background.path": np.ones((6, 8))})
+    assert read.frames is raw.data
+    assert (read.name, read.pixel_size_um) == ("raw", (0.5, 0.5))
+    assert read.extras["background.path"].shape == (6, 8)
+
+
+def test_a_lazy_multiscale_layer_is_read_at_full_size():
+    import dask.array as da
+
+    data = np.arange(4 * 16 * 16, dtype=np.uint16).reshape(4, 16, 16)
+    levels = [da.from_array(data), da.from_array(data[:, ::2, ::2])]
+    read = read_raw_layer(Image(levels, multiscale=True), {})
+    assert isinstance(read.frames, np.ndarray)
+    np.testing.assert_array_equal(read.frames, data)
+
+
+def test_colours_are_refused_in_words():
+    with pytest.raises(InputError, match="colour image rgb; takes one intensity per pixel"):
+        read_raw_layer(Image(np.zeros((8, 8, 3), np.uint8), rgb=True, name="rgb"), {})
+
+
+def test_what_the_plugin_made_is_no_raw_data():
+    assert may_be_raw(layer())
+    assert may_be_raw(layer(metadata={KEY: {"kind": "raw"}}))
+    assert not may_be_raw(layer(metadata={KEY: {"kind": "reconstruction"}}))
+
+
+def test_settings_that_came_with_a_layer_are_found():
+    known = {"kind": "raw", "modality": "dpc", "acquisition": {"na_objective": 0.25}}
+    assert acquisition_of(layer(metadata={KEY: known})) == ("dpc", {"na_objective": 0.25})
+    assert acquisition_of(layer()) is None
