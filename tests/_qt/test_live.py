@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from tests._qt.small_store import write_store
 
 from napari_nstm._qt.layers.result import read_result
 from napari_nstm._qt.live import LiveLayers
@@ -30,7 +31,7 @@ def viewer():
 
 def test_one_image_a_channel_and_one_layer_of_arrows(viewer):
     live = LiveLayers(viewer, "cells")
-    live.show(preview(step_px=4))
+    live.show(preview(step_px=4), 0.1)
     assert [layer.name for layer in viewer.layers] == ["absorption — cells", "phase — cells", "motion — cells"]
     assert [layer.visible for layer in viewer.layers] == [False, True, True]
     _, phase, motion = viewer.layers
@@ -41,9 +42,9 @@ def test_one_image_a_channel_and_one_layer_of_arrows(viewer):
 
 def test_finer_pictures_come_into_the_same_layers(viewer):
     live = LiveLayers(viewer, "cells")
-    live.show(preview(step_px=4))
+    live.show(preview(step_px=4), 0.1)
     before, n = list(viewer.layers), len(viewer.layers[-1].data)
-    live.show(preview(step_px=1, u_px=5))
+    live.show(preview(step_px=1, u_px=5), 0.1)
     assert list(viewer.layers) == before
     assert viewer.layers["phase — cells"].data.shape == (64, 64)
     np.testing.assert_allclose(viewer.layers["phase — cells"].scale, (PX, PX))
@@ -54,12 +55,12 @@ def test_finer_pictures_come_into_the_same_layers(viewer):
 
 def test_arrows_have_the_length_of_the_motion_where_something_is_seen(viewer):
     live = LiveLayers(viewer, "cells")
-    live.show(preview(u_px=3))
-    live.show(preview(u_px=6))
+    live.show(preview(u_px=3), 0.1)
+    live.show(preview(u_px=6), 0.1)
     motion = viewer.layers["motion — cells"]
     np.testing.assert_allclose(motion.data[:, 1], np.tile([0, 6], (len(motion.data), 1)), atol=1e-5)
     starts, alpha = motion.data[:, 0], motion.edge_color[:, 3]
-    inside = (np.abs(starts - 32) < 12).all(axis=1)
+    inside = (np.abs(starts + [0, 6] - 32) < 12).all(axis=1)  # where their tips are now
     corner = (starts < 6).all(axis=1)
     assert (alpha[inside] > 0.5).all()
     assert (alpha[corner] == 0).all()
@@ -67,47 +68,48 @@ def test_arrows_have_the_length_of_the_motion_where_something_is_seen(viewer):
 
 def test_contrast_follows_then_stays(viewer):
     live = LiveLayers(viewer, "cells")
-    for k in range(12):
-        live.show(preview(low=k, step=k))
-    phase = viewer.layers["phase — cells"]
-    assert phase.contrast_limits[0] == pytest.approx(11)
-    live.show(preview(low=100))
-    assert phase.contrast_limits[0] == pytest.approx(11)
+    phase = None
+    for share in (0.0, 0.2, 0.4):
+        live.show(preview(low=10 * share), share)
+        phase = viewer.layers["phase — cells"]
+        assert phase.contrast_limits[0] == pytest.approx(10 * share)
+    live.show(preview(low=100), 0.8)
+    assert phase.contrast_limits[0] == pytest.approx(4)
 
 
 def test_contrast_that_the_user_set_is_theirs(viewer):
     live = LiveLayers(viewer, "cells")
-    live.show(preview())
+    live.show(preview(), 0.1)
     viewer.layers["phase — cells"].contrast_limits = (0.2, 0.8)
-    live.show(preview(low=5))
+    live.show(preview(low=5), 0.1)
     assert list(viewer.layers["phase — cells"].contrast_limits) == [0.2, 0.8]
 
 
 def test_a_layer_that_the_user_deleted_does_not_come_back_before_the_end(viewer):
     live = LiveLayers(viewer, "cells")
-    live.show(preview())
+    live.show(preview(), 0.1)
     viewer.layers.remove("phase — cells")
-    live.show(preview(u_px=7))
+    live.show(preview(u_px=7), 0.1)
     assert [layer.name for layer in viewer.layers] == ["absorption — cells", "motion — cells"]
     assert viewer.layers["motion — cells"].data[0, 1, 1] == pytest.approx(7)
 
 
 def test_layers_of_an_earlier_run_are_left_alone(viewer):
     first = LiveLayers(viewer, "cells")
-    first.show(preview(u_px=3))
+    first.show(preview(u_px=3), 0.1)
     second = LiveLayers(viewer, "cells (2)")
-    second.show(preview(low=9, u_px=9))
+    second.show(preview(low=9, u_px=9), 0.1)
     assert viewer.layers["phase — cells"].data.min() == 0
     assert viewer.layers["motion — cells"].data[0, 1, 1] == pytest.approx(3)
     second.remove()
     assert [layer.name for layer in viewer.layers] == ["absorption — cells", "phase — cells", "motion — cells"]
 
 
-def test_the_result_takes_their_place_and_keeps_what_the_user_chose(viewer, make_store):
-    result = read_result(make_store())
+def test_the_result_takes_their_place_and_keeps_what_the_user_chose(viewer, tmp_path):
+    result = read_result(write_store(tmp_path / "result.zarr"))
     raw = viewer.add_image(np.zeros((len(result.times_ms), *result.reconstruction[0].shape[1:])), scale=(1, PX, PX))
     live = LiveLayers(viewer, "cells")
-    live.show(preview())
+    live.show(preview(), 0.1)
     viewer.layers["phase — cells"].colormap = "magma"
     viewer.layers["motion — cells"].visible = False
     viewer.scene.camera.zoom = 3.0

@@ -31,7 +31,7 @@ def refused(capsys, tmp_path):
     ("acquisition", "line"),
     [
         ({"source_angles_deg": [90, 270, 0]}, "acquisition.source_angles_deg: got 3 angles for 4 frames; takes one"),
-        ({"source_angles_deg": [90]}, "acquisition.source_angles_deg: got 1 angles; takes at least 3"),
+        ({"source_angles_deg": [90]}, "acquisition.source_angles_deg: got 1 angle; takes at least 3"),
         ({"timestamps_ms": [0, 50, 25, 75]}, "acquisition.timestamps_ms: got 25 ms after 50 ms; takes times in asc"),
         ({"timestamps_ms": [0, 50]}, "acquisition.timestamps_ms: got 2 times for 4 frames; takes one per frame"),
         ({"na_objective": -0.25}, "acquisition.na_objective: got -0.25; takes "),

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from napari_nstm.cli import progress
 from napari_nstm.cli.progress import Reporter, describe_prepared, describe_progress, duration, size
-from napari_nstm.core.events import Notice, Prepared, Progress
+from napari_nstm.core.events import Notice, Prepared, Progress, Working
 
 
 def at(step, level=1, remaining=12.34):
@@ -50,15 +50,25 @@ def test_a_log_gets_a_line_every_few_seconds_and_the_last_step(monkeypatch):
     assert steps == ["10", "40", "300"]
 
 
+def test_a_log_says_what_takes_time():
+    out = io.StringIO()
+    with Reporter(Console(file=out, force_terminal=False)) as reporter:
+        reporter.show(Working("r", "Compiling for 64 x 64 pixels", compiling=True))
+    assert out.getvalue() == "Compiling for 64 x 64 pixels ...\n"
+
+
 def test_a_terminal_gets_a_bar_and_notices_above_it():
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=120, color_system=None, legacy_windows=False)
     with Reporter(console) as reporter:
         reporter.show(at(10))
         reporter.show(Notice("r", "6 saturated pixels [frame 2]."))
+        reporter.show(Working("r", "Compiling for 128 x 128 pixels", compiling=True))
+        reporter._bar.refresh()
         reporter.show(at(200))
     text = out.getvalue()
     assert "Note: 6 saturated pixels [frame 2]." in text
+    assert "10/300 Compiling for 128 x 128 pixels ..." in text
     assert "200/300" in text
     assert "loss 1.234e-03" in text
     assert "Fitting" in text

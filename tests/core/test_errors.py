@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from napari_nstm.core.errors import ChildError, DeviceError, InputError, NstmError, StoreError, input_error_from
+from napari_nstm.core.errors import (
+    ChildError,
+    DeviceError,
+    InputError,
+    NstmError,
+    StoreError,
+    input_error_from,
+    input_errors_from,
+)
 from napari_nstm.core.settings import Job, OutputSettings
 
 
@@ -109,3 +117,20 @@ def test_a_job_that_is_no_mapping_is_an_error_of_the_job():
     error = error_of(Job, [1, 2])
     assert error.field == "job"
     assert error.takes == "a mapping of keys to values"
+
+
+def test_every_field_at_fault_is_named_once():
+    with pytest.raises(ValidationError) as caught:
+        Outer.model_validate({"na": -1, "inner": {"width": 10, "name": "b"}, "angles": [0, "north", "south"], "x": 1})
+    found = {error.field: error.takes for error in input_errors_from(caught.value, "acquisition")}
+    assert found == {
+        "acquisition.na": "greater than 0",
+        "acquisition.inner.width": "less than or equal to 9",
+        "acquisition.inner.name": "any other letter",
+        "acquisition.angles.1": "a number",
+        "acquisition.angles.2": "a number",
+        "acquisition.x": "only the keys in the documentation",
+    }
+    with pytest.raises(ValidationError) as caught:
+        OutputSettings.model_validate({"times": "noon", "checkpoint_every_s": 0})
+    assert [error.field for error in input_errors_from(caught.value)] == ["times", "checkpoint_every_s"]

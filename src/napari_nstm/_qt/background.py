@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 
 
 class Background(QObject):
@@ -24,7 +24,8 @@ class Background(QObject):
         super().__init__(parent)
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="napari-nstm")
         self._closed = False
-        self._ended.connect(self._deliver)
+        # Queued in any case: work that ends before `submit` returns would be delivered from inside it.
+        self._ended.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def submit(
         self,

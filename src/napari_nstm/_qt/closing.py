@@ -1,10 +1,11 @@
 """What happens to a run when napari's window closes: the user is asked once, and no process is left."""
 
 from collections.abc import Callable
-from contextlib import suppress
 
 from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer
 from qtpy.QtWidgets import QMessageBox, QWidget
+
+from napari_nstm._qt.session import FitSession
 
 
 class CloseGuard(QObject):
@@ -14,21 +15,20 @@ class CloseGuard(QObject):
     ----------
     panel
         The panel; its window is watched as soon as it has one.
-    is_running
-        Whether a run goes on.
+    session
+        Its fitting process; ended in any case when the panel is gone.
     shutdown
-        Ends the fitting process; may be called more than once.
+        Ends all work of the panel; may be called more than once.
     """
 
-    def __init__(self, panel: QWidget, is_running: Callable[[], bool], shutdown: Callable[[], None]) -> None:
+    def __init__(self, panel: QWidget, session: FitSession, shutdown: Callable[[], None]) -> None:
         super().__init__(panel)
-        self._panel, self._is_running = panel, is_running
+        self._panel, self._session, self._shutdown = panel, session, shutdown
         self._window: QWidget | None = None
         panel.installEventFilter(self)
-        self._shutdown = _once(shutdown)
-        # The last resort, where a window goes without a word. Not a method of this object, which goes too.
-        panel.destroyed.connect(self._shutdown)
-        QCoreApplication.instance().aboutToQuit.connect(self._shutdown)
+        # The last resort, where a window goes without a word. Methods of the session alone: it survives the panel.
+        panel.destroyed.connect(session.shutdown)
+        QCoreApplication.instance().aboutToQuit.connect(session.shutdown)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         """Qt's name: see what happens to the window and to the panel."""
@@ -54,7 +54,7 @@ class CloseGuard(QObject):
             window.installEventFilter(self)
 
     def _closing(self, event: QEvent) -> bool:
-        if self._is_running() and event.spontaneous():
+        if self._session.running and event.spontaneous():
             event.ignore()
             if self.ask():
                 self._shutdown()
@@ -84,13 +84,3 @@ class CloseGuard(QObject):
         box.exec()
         return box.clickedButton() is close
 
-
-def _once(shutdown: Callable[[], None]) -> Callable[..., None]:
-    """Let the application forget a panel that is gone."""
-
-    def run(_: object = None) -> None:
-        with suppress(TypeError, RuntimeError):  # disconnected before, or there is no application any more
-            QCoreApplication.instance().aboutToQuit.disconnect(run)
-        shutdown()
-
-    return run

@@ -3,6 +3,13 @@
 import re
 from pathlib import Path
 
+from napari_nstm.io.result import StoredResult
+
+
+def stored_path(stored: StoredResult | None) -> Path | None:
+    """Return where a result lies; None: there is none."""
+    return None if stored is None else stored.path
+
 
 def file_name(name: str) -> str:
     """Make a name that every file system takes of a name for people."""

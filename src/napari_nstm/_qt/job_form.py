@@ -98,10 +98,10 @@ class JobForm(QWidget):
             Further entries of the job's `output`.
         """
         self.clear_problems()
-        forms = (self.acquisition, self.fit, self.output)
-        valid = [form.validate() is not None for form in forms]
         if self.raw.layer is None:
-            return None
+            return None  # who has no frames yet is not told that everything else is missing too
+        forms = (self.acquisition, self.fit, self.output)
+        valid = [form.validate() is not None for form in forms]  # all of them: each shows its own problems
         if not all(valid):
             return None
         content = {

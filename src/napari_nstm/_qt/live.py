@@ -16,7 +16,7 @@ from napari_nstm.core.events import Preview
 from napari_nstm.io.draw import contrast_limits
 
 # Contrast follows the picture while it changes most, then stays, so that it does not flicker.
-_FOLLOWED_PREVIEWS = 12
+_FOLLOWED_SHARE = 0.6
 
 
 @dataclass
@@ -48,7 +48,6 @@ class LiveLayers:
         self._channels: list[_Channel] = []
         self._vectors: Vectors | None = None
         self._points: ArrowPoints | None = None
-        self._n = 0
 
     @property
     def layers(self) -> list[Layer]:
@@ -65,13 +64,20 @@ class LiveLayers:
         """Whether a layer is, or was, one of them."""
         return layer is self._vectors or any(channel.layer is layer for channel in self._channels)
 
-    def show(self, preview: Preview) -> None:
-        """Show a preview."""
+    def show(self, preview: Preview, share_done: float) -> None:
+        """Show a preview.
+
+        Parameters
+        ----------
+        preview
+            The newest.
+        share_done
+            Share of the run's steps that are done; 0 to 1.
+        """
         if self._channels:
-            self._update(preview)
+            self._update(preview, follow=share_done < _FOLLOWED_SHARE)
         else:
             self._make(preview)
-        self._n += 1
 
     def remove(self) -> None:
         """Take them away: the run reached nothing that could be kept."""
@@ -125,20 +131,21 @@ class LiveLayers:
         )
         self._viewer.add_layer(self._vectors)
 
-    def _update(self, preview: Preview) -> None:
+    def _update(self, preview: Preview, *, follow: bool) -> None:
         there = self.layers
         for index, channel in enumerate(self._channels):
             if channel.layer in there:
-                self._update_channel(channel, np.array(preview.scene[index]), preview)
+                self._update_channel(channel, np.array(preview.scene[index]), preview, follow=follow)
         if self._vectors in there:
             data, colors = self._arrows(preview)
             self._vectors.data = data
             self._vectors.edge_color = colors
 
-    def _update_channel(self, channel: _Channel, picture: Any, preview: Preview) -> None:
+    def _update_channel(self, channel: _Channel, picture: Any, preview: Preview, *, follow: bool) -> None:
         layer = channel.layer
-        follows = self._n < _FOLLOWED_PREVIEWS and channel.limits_are_ours
+        follows = follow and channel.limits_are_ours
         layer.data = picture
+        layer.metadata = {KEY: {**layer.metadata[KEY], "time_ms": preview.time_ms}}
         scale = tuple(s * size for s, size in zip(preview.spacing_px, preview.pixel_size_um, strict=True))
         if not np.allclose(layer.scale, scale):
             layer.scale = scale
@@ -150,7 +157,7 @@ class LiveLayers:
         points = self._points
         u_px = motion_at(points, preview.motion_um, preview.motion_spacing_px)
         visible = points.visible(np.asarray(preview.scene[-1]), preview.spacing_px, u_px)
-        return vectors(points, u_px), arrow_colors(u_px, visible)
+        return vectors(points, u_px), arrow_colors(u_px, visible, shortest_px=points.shortest_px(1.0))
 
 
 def _placed(preview: Preview, spacing_px: tuple[int, ...], known: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,7 +166,7 @@ def _placed(preview: Preview, spacing_px: tuple[int, ...], known: Mapping[str, A
         "scale": tuple(s * size for s, size in zip(spacing_px, preview.pixel_size_um, strict=True)),
         "units": units_of(axes),
         "axis_labels": tuple(axes),
-        "metadata": {KEY: {**known, "run_id": preview.run_id}},
+        "metadata": {KEY: {**known, "run_id": preview.run_id, "time_ms": preview.time_ms}},
     }
 
 

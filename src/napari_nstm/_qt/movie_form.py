@@ -3,13 +3,15 @@
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QWheelEvent
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
-from napari_nstm._qt.task_row import message_label, set_words
+from napari_nstm._qt.form.editors import CalmComboBox
+from napari_nstm._qt.form.row import ProblemLine
 from napari_nstm.core.errors import InputError
 from napari_nstm.io.pace import MoviePlan, movie_plan
 from napari_nstm.io.result import StoredResult
+
+_BESIDE = "On the left, what the frames give if nothing moved."
 
 
 class MovieForm(QWidget):
@@ -19,6 +21,11 @@ class MovieForm(QWidget):
     ----------
     parent
         Owner in Qt's sense.
+
+    Attributes
+    ----------
+    plan
+        How long the movie will be, as a video; None without a result, or where an entry does not do.
     """
 
     changed = Signal()
@@ -26,15 +33,16 @@ class MovieForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._stored: StoredResult | None = None
-        self._problems: dict[str, QLabel] = {}
-        self.channel = _Choice()
+        self.plan: MoviePlan | None = None
+        self._editors: dict[str, tuple[QWidget, ProblemLine]] = {}
+        self.channel = CalmComboBox()
         self.plane = QLineEdit()
-        self.arrows = _Choice()
+        self.arrows = CalmComboBox()
         for text, value in (("coloured by direction", "direction"), ("coloured by speed", "speed"), ("none", "")):
             self.arrows.addItem(text, value)
         self.beside = QCheckBox("conventional beside it")
         self.time_points, self.fps = QLineEdit(), QLineEdit()
-        self.loop = _Choice()
+        self.loop = CalmComboBox()
         for text, value in (("once through", "once"), ("there and back", "boomerang")):
             self.loop.addItem(text, value)
         self._form = QFormLayout(self)
@@ -62,39 +70,18 @@ class MovieForm(QWidget):
             self.plane.setPlaceholderText(f"middle ({stored.shape[0] // 2}) of 0 to {stored.shape[0] - 1}")
         has_conventional = stored is not None and stored.has_conventional
         self.beside.setEnabled(has_conventional)
+        self.beside.setToolTip(_BESIDE if has_conventional else "This result holds no conventional reconstruction.")
         if stored is not None and not has_conventional:
             self.beside.setChecked(False)
         self._edited()
 
-    def plan(self) -> MoviePlan | None:
-        """Return how long the movie will be, as a video; None where an entry does not do, which is said beside it."""
-        stored = self._stored
-        if stored is None:
-            return None
-        times = stored.frame_times_ms
-        problems: dict[str, str] = {}
-        plan = None
-        n_moments = _number(self.time_points, int, "frames", problems)
-        fps = _number(self.fps, float, "fps", problems)
-        plane = self._plane(problems)
-        if plane is not None and not 0 <= plane < stored.shape[0]:
-            problems["plane"] = f"{plane} does not do; give 0 to {stored.shape[0] - 1}."
-        try:
-            boomerang = self.loop.currentData() == "boomerang"
-            plan = movie_plan((times[-1] - times[0]) / 1000, n_moments, fps, boomerang=boomerang)
-        except InputError as error:
-            problems[error.field] = f"{error.got} does not do; give {error.takes}."
-        for field, label in self._problems.items():
-            set_words(label, problems.get(field, ""), problem=True)
-        return None if problems else plan
-
     def wishes(self) -> dict[str, Any]:
-        """Return what `write_movie` is to be given; `plan` must have found nothing wrong."""
+        """Return what `write_movie` is to be given; there must be a plan."""
         return {
             "n_frames": _number(self.time_points, int, "frames", {}),
             "fps": _number(self.fps, float, "fps", {}),
             "plane": self._plane({}),
-            "channel": self.channel.currentText(),
+            "channel": self.channel.currentIndex(),
             "side_by_side": self.beside.isChecked(),
             "arrows": bool(self.arrows.currentData()),
             "arrow_color": self.arrows.currentData() or "direction",
@@ -102,10 +89,12 @@ class MovieForm(QWidget):
         }
 
     def show_problem(self, field: str, text: str) -> bool:
-        """Show a sentence at a parameter of `write_movie`; returns whether it has a row here."""
-        if field not in self._problems:
+        """Show a sentence at a parameter of an export, empty: none; returns whether it has a row here."""
+        if field not in self._editors:
             return False
-        set_words(self._problems[field], text, problem=True)
+        editor, problem = self._editors[field]
+        problem.set_text(text)
+        editor.setAccessibleDescription(text or editor.toolTip())
         return True
 
     # -- inside -------------------------------------------------------------
@@ -118,12 +107,30 @@ class MovieForm(QWidget):
         return _number(self.plane, int, "plane", problems) if self._is_volume else None
 
     def _edited(self) -> None:
-        plan = self.plan()
-        if plan is not None:
+        problems: dict[str, str] = {}
+        self.plan = None if self._stored is None else self._planned(self._stored, problems)
+        for field in self._editors:
+            self.show_problem(field, problems.get(field, ""))
+        if self.plan is not None:
             # Of the two, what is left free follows what is given.
-            self.time_points.setPlaceholderText(f"auto ({plan.n_moments})")
-            self.fps.setPlaceholderText(f"auto ({plan.fps:.3g})")
+            self.time_points.setPlaceholderText(f"auto ({self.plan.n_moments})")
+            self.fps.setPlaceholderText(f"auto ({self.plan.fps:.3g})")
         self.changed.emit()
+
+    def _planned(self, stored: StoredResult, problems: dict[str, str]) -> MoviePlan | None:
+        times = stored.frame_times_ms
+        n_moments = _number(self.time_points, int, "frames", problems)
+        fps = _number(self.fps, float, "fps", problems)
+        plane = self._plane(problems)
+        if plane is not None and not 0 <= plane < stored.shape[0]:
+            problems["plane"] = f"{plane} does not do; give 0 to {stored.shape[0] - 1}."
+        plan = None
+        try:
+            boomerang = self.loop.currentData() == "boomerang"
+            plan = movie_plan((times[-1] - times[0]) / 1000, n_moments, fps, boomerang=boomerang)
+        except InputError as error:
+            problems[error.field] = f"{error.got} does not do; give {error.takes}."
+        return None if problems else plan
 
     def _lay_out(self) -> None:
         self._form.setContentsMargins(0, 0, 0, 0)
@@ -133,13 +140,14 @@ class MovieForm(QWidget):
             ("channel", "Channel", self.channel, "The channel that is shown."),
             ("plane", "Plane", self.plane, "Plane of the volume that is shown, counted from 0."),
             ("arrows", "Arrows", self.arrows, "They show how far the sample has moved since the first frame."),
-            ("side_by_side", "Compare", self.beside, "On the left, what the frames give if nothing moved."),
+            ("side_by_side", "Compare", self.beside, _BESIDE),
             ("frames", "Time points", self.time_points, "Moments that are shown, evenly spaced over the acquisition."),
             ("fps", "Frames/s", self.fps, "Frames per second; auto: real time, where that can be watched."),
             ("loop", "Plays", self.loop, "A GIF starts over for ever, whichever is chosen."),
         )
         for field, title, editor, tip in rows:
-            problem = self._problems[field] = message_label(f"Problem of {title}")
+            problem = ProblemLine()
+            self._editors[field] = (editor, problem)
             cell = QWidget()
             column = QVBoxLayout(cell)
             column.setContentsMargins(0, 0, 0, 0)
@@ -152,22 +160,6 @@ class MovieForm(QWidget):
                 widget.setToolTip(tip)
             editor.setAccessibleName(title)
             self._form.addRow(label, cell)
-
-
-class _Choice(QComboBox):
-    """A choice that the mouse wheel does not change in passing."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-
-    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
-        """Scroll the panel instead, unless it was clicked before."""
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()
 
 
 def _number(edit: QLineEdit, kind: type, field: str, problems: dict[str, str]) -> Any:

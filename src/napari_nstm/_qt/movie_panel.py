@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
 from napari_nstm._qt.background import Background
-from napari_nstm._qt.file_names import complete, file_name
+from napari_nstm._qt.file_names import complete, file_name, stored_path
 from napari_nstm._qt.movie_form import MovieForm
 from napari_nstm._qt.task_row import Outcome, Task, TaskRow, in_words, message_label, set_words
 from napari_nstm.core.errors import CancelledError, InputError
@@ -62,9 +62,9 @@ class MoviePanel(QWidget):
         name
             What the user knows it as: the name proposed for the file.
         """
-        self._stored, self._name = stored, name
-        if not self.busy:
+        if not self.busy and stored_path(stored) != stored_path(self._stored):
             self.task.say("")
+        self._stored, self._name = stored, name
         self.form.set_result(stored)
 
     @property
@@ -88,7 +88,7 @@ class MoviePanel(QWidget):
         """
         if self._stored is None or self.busy:
             return
-        if self.form.plan() is None:
+        if self.form.plan is None:
             self.task.say("No movie was made: see what is marked above.", problem=True)
             return
         target = Path(path).expanduser().absolute()
@@ -107,7 +107,7 @@ class MoviePanel(QWidget):
             self.export_to(path, overwrite=replace)
 
     def _refresh(self) -> None:
-        plan = self.form.plan()
+        plan = self.form.plan
         self.form.setEnabled(self._stored is not None and not self.busy)
         self.button.setEnabled(plan is not None and not self.busy)
         set_words(self.outlook, "" if plan is None else _outlook(plan))

@@ -6,9 +6,8 @@ from typing import Any
 
 import napari
 from napari.layers import Layer
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
-from superqt import QCollapsible
+from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.closing import CloseGuard
@@ -18,7 +17,7 @@ from napari_nstm._qt.layers.result import ResultArrays, read_result
 from napari_nstm._qt.layers.time_text import show_times
 from napari_nstm._qt.live import LiveLayers
 from napari_nstm._qt.movie_panel import MoviePanel
-from napari_nstm._qt.raw_layer import KEY
+from napari_nstm._qt.raw_layer import is_of_a_run, known_of
 from napari_nstm._qt.run_bar import RunBar
 from napari_nstm._qt.save_panel import SavePanel
 from napari_nstm._qt.session import FitSession, RunEnd
@@ -29,7 +28,10 @@ from napari_nstm.io.result import StoredResult, open_result
 from napari_nstm.run.plan import CheckedJob, check_job
 from napari_nstm.run.runs import InterruptedRun, RunFolder
 
+PLUGIN, SAMPLE = "napari-nstm", "dpc_moving_target"
+
 _CHECK_DELAY_MS = 250
+_WIDTH = 360
 _PREVIEW_EVERY_S = 0.3
 
 
@@ -50,12 +52,14 @@ class ReconstructPanel(QWidget):
         self._background = Background(self)
         self._live: LiveLayers | None = None
         self._title = ""
+        self._n_steps = 0
+        self._closed = False
         self._checked: CheckedJob | None = None
         self._check_number = 0
         self._raw_watched: Layer | None = None
         self._make_widgets()
         show_times(napari_viewer)
-        self._guard = CloseGuard(self, lambda: self.session.running, self._shutdown)
+        self._guard = CloseGuard(self, self.session, self.shutdown)
         self._connect()
         self.session.warm_up()
         self._background.submit(self._runs.clear)
@@ -70,23 +74,14 @@ class ReconstructPanel(QWidget):
         self.movie = MoviePanel(self._background)
         self.save = SavePanel(self._background)
         self.bar = RunBar()
-        result = QCollapsible("Result")
-        result.addWidget(self.save)
-        result.addWidget(self.movie)
-        self.result_section = result
-        inside = QWidget()
-        inner = QVBoxLayout(inside)
-        inner.setContentsMargins(0, 0, 6, 0)
-        for widget in (self.banner, self.form, result):
-            inner.addWidget(widget)
-        inner.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidget(inside)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(_scrolled(self.form), "Set up")
+        self.tabs.addTab(_scrolled(self.save, self.movie), "Result")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
-        layout.addWidget(scroll, 1)
+        layout.addWidget(self.banner)
+        layout.addWidget(self.tabs, 1)
         layout.addWidget(self.bar)
         self.setMinimumWidth(320)
         self._check_timer = QTimer(self)
@@ -97,6 +92,7 @@ class ReconstructPanel(QWidget):
         self._check_timer.timeout.connect(self._check)
         self.form.changed.connect(self._check_soon)
         self.form.raw.data_changed.connect(self._raw_replaced)
+        self.form.raw.sample_asked.connect(lambda: self._viewer.open_sample(PLUGIN, SAMPLE))
         self.bar.run_asked.connect(self.run)
         self.bar.stop_asked.connect(self.stop)
         self.session.happened.connect(self._take)
@@ -109,6 +105,10 @@ class ReconstructPanel(QWidget):
         self._viewer.layers.events.removed.connect(self._layer_removed)
         self._viewer.layers.selection.events.active.connect(self._layer_selected)
         self._viewer.dims.events.current_step.connect(self._slider_moved)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Qt's name: as wide as labels and values beside each other need."""
+        return QSize(_WIDTH, super().sizeHint().height())
 
     # -- before Run ---------------------------------------------------------
 
@@ -150,10 +150,7 @@ class ReconstructPanel(QWidget):
 
     def _estimated(self, answer: Prepared | Failed) -> None:
         if isinstance(answer, Prepared):
-            notices = self._checked.notices if self._checked is not None else ()
-            self.bar.show_outlook(answer)
-            if not self.session.running:
-                self.bar.say(" ".join(notices))
+            self.bar.show_outlook(answer, "\n".join(self._checked.notices))
         elif not self.form.show_problem(answer.field, answer.message):
             self.bar.show_outlook(None, f"⚠ {answer.message}")
 
@@ -196,15 +193,15 @@ class ReconstructPanel(QWidget):
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Preview):
-            first = not self._live.started
-            if first:
+            if not self._live.started:
                 self._hide_earlier()
-            self._live.show(event)
+            self._live.show(event, event.step / max(self._n_steps, 1))
         elif isinstance(event, Progress):
             self.bar.show_progress(event, _size_at(self._checked, event.level))
         elif isinstance(event, Working):
             self.bar.show_working(event)
         elif isinstance(event, Prepared):
+            self._n_steps = event.n_steps
             self.bar.show_outlook(event)
         elif isinstance(event, Notice):
             self.bar.say(event.message)
@@ -242,14 +239,11 @@ class ReconstructPanel(QWidget):
     def _show_result(self, stored: StoredResult | None, name: str) -> None:
         self.movie.set_result(stored, name)
         self.save.set_result(stored, name)
-        if stored is not None:
-            self.result_section.expand(animate=False)
 
     def _layer_selected(self, _: object = None) -> None:
         """Movie and files are made of the result whose layer is selected."""
         layer = self._viewer.layers.selection.active
-        known = {} if layer is None else layer.metadata.get(KEY, {})
-        store = known.get("store") if isinstance(known, dict) else None
+        store = None if layer is None else known_of(layer).get("store")
         if store:
             name = layer.name.partition(" — ")[2] or layer.name
             self._background.submit(lambda: open_result(store), lambda stored: self._show_result(stored, name), _ignore)
@@ -257,12 +251,11 @@ class ReconstructPanel(QWidget):
     def _hide_earlier(self) -> None:
         """Hide the layers of earlier results, so that the new one is seen."""
         for layer in self._viewer.layers:
-            known = layer.metadata.get(KEY)
-            if isinstance(known, dict) and known.get("kind") in ("reconstruction", "motion", "conventional"):
+            if is_of_a_run(layer):
                 layer.visible = False
 
     def _new_title(self, raw_name: str) -> str:
-        taken = {layer.name.partition(" — ")[2] for layer in self._viewer.layers}
+        taken = {layer.name.partition(" — ")[2] for layer in self._viewer.layers if is_of_a_run(layer)}
         if raw_name not in taken:
             return raw_name
         number = 2
@@ -291,7 +284,11 @@ class ReconstructPanel(QWidget):
         elif self._live is not None and self._live.made(event.value):
             self.bar.say("A layer of this run was deleted: its result will be added at the end.")
 
-    def _shutdown(self) -> None:
+    def shutdown(self) -> None:
+        """End the fitting process, with a checkpoint of its run, and listen to the viewer no longer."""
+        if self._closed:
+            return
+        self._closed = True
         self._check_timer.stop()
         self.movie.cancel()
         self.save.cancel()
@@ -301,6 +298,23 @@ class ReconstructPanel(QWidget):
         self._viewer.layers.selection.events.active.disconnect(self._layer_selected)
         self._viewer.dims.events.current_step.disconnect(self._slider_moved)
         self.form.disconnect_viewer()
+
+
+def _scrolled(*widgets: QWidget) -> QScrollArea:
+    """Let widgets be higher than the panel, but never wider."""
+    inside = QWidget()
+    layout = QVBoxLayout(inside)
+    layout.setContentsMargins(0, 4, 4, 0)
+    for widget in widgets:
+        layout.addWidget(widget)
+    layout.addStretch(1)
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(inside)
+    area.setMinimumWidth(inside.minimumSizeHint().width() + area.verticalScrollBar().sizeHint().width())
+    return area
 
 
 def _size_at(checked: CheckedJob | None, level: int) -> str:

@@ -15,21 +15,29 @@ KEY = "napari_nstm"  # in a layer's metadata: what this plugin knows of it
 _AXES = "tczyx"
 
 
-def is_ours(layer: Layer) -> bool:
-    """Whether this plugin made the layer from a result: it is then no candidate for raw frames."""
+_OF_A_RUN = ("preview", "reconstruction", "motion", "conventional")
+
+
+def known_of(layer: Layer) -> Mapping[str, Any]:
+    """Return what this plugin knows of a layer; nothing of others."""
     known = layer.metadata.get(KEY)
-    return isinstance(known, Mapping) and known.get("kind") != "raw"
+    return known if isinstance(known, Mapping) else {}
+
+
+def is_of_a_run(layer: Layer) -> bool:
+    """Whether the layer shows what a run gave."""
+    return known_of(layer).get("kind") in _OF_A_RUN
 
 
 def may_be_raw(layer: Layer) -> bool:
     """Whether a layer may hold raw frames."""
-    return isinstance(layer, Image) and not is_ours(layer)
+    return isinstance(layer, Image) and known_of(layer).get("kind", "raw") == "raw"
 
 
 def acquisition_of(layer: Layer) -> tuple[str, dict[str, Any]] | None:
     """Return modality and settings that came with the layer (samples bring them), or None."""
-    known = layer.metadata.get(KEY)
-    if not isinstance(known, Mapping) or "acquisition" not in known:
+    known = known_of(layer)
+    if "acquisition" not in known:
         return None
     return str(known.get("modality", "")), dict(known["acquisition"])
 

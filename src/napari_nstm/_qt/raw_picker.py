@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
 from napari_nstm._qt.raw_layer import axes_of, may_be_raw
 
-_NOTHING = "Open raw frames (File > Open), or a sample (File > Open Sample)."
+_NOTHING = 'Drop a file of raw frames onto the viewer, or try a sample: <a href="sample">a moving target</a>.'
 
 
 class RawPicker(QWidget):
@@ -25,6 +25,8 @@ class RawPicker(QWidget):
     """The layer, or None where there is no candidate any more."""
     data_changed = Signal()
     """The chosen layer's array was replaced."""
+    sample_asked = Signal()
+    """The user, who has no frames yet, wants to try a sample."""
     placed = Signal()
     """The chosen layer's scale or units were changed."""
 
@@ -47,6 +49,7 @@ class RawPicker(QWidget):
         for label in (self.about, self.problem):
             label.setWordWrap(True)
         self.show_problem("")
+        self.about.linkActivated.connect(lambda _: self.sample_asked.emit())
         self.combo.currentIndexChanged.connect(self._picked)
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed, viewer.layers.events.reordered):
             event.connect(self._refill)

@@ -78,8 +78,9 @@ class RunBar(QWidget):
     # -- what is said -------------------------------------------------------
 
     def show_outlook(self, prepared: Prepared | None, text: str = "") -> None:
-        """Say what a run will do and need; or just a text."""
-        self.outlook.setText(outlook(prepared) if prepared is not None else text)
+        """Say what a run will do and need, and what else there is to know; or just a text."""
+        known = [outlook(prepared)] if prepared is not None else []
+        self.outlook.setText("\n".join([*known, text] if text else known))
         self.outlook.setVisible(bool(self.outlook.text()))
 
     def show_working(self, event: Working) -> None:

@@ -7,7 +7,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_nstm._qt.background import Background
-from napari_nstm._qt.file_names import complete, file_name
+from napari_nstm._qt.file_names import complete, file_name, stored_path
 from napari_nstm._qt.task_row import Outcome, Task, TaskRow
 from napari_nstm.io.export import export_ome_tiff
 from napari_nstm.io.result import StoredResult
@@ -64,9 +64,9 @@ class SavePanel(QWidget):
         name
             What the user knows it as: the name proposed for files.
         """
-        self._stored, self._name = stored, name
-        if not self.busy:
+        if not self.busy and stored_path(stored) != stored_path(self._stored):
             self.task.say("")
+        self._stored, self._name = stored, name
         self._refresh()
 
     @property

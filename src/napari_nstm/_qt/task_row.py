@@ -1,5 +1,6 @@
 """One long task of a panel: how far it is, Cancel, and what came of it."""
 
+import html
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -9,12 +10,13 @@ from typing import Any
 
 from qtpy.QtCore import Qt, QTimer, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_nstm._qt.background import Background
+from napari_nstm._qt.form.row import WrappedLabel
 from napari_nstm.core.errors import CancelledError, InputError, NstmError
 
-_POLL_MS = 100
+_POLL_MS = 200
 _STEPS = 1000  # a bar counts in 32 bits, which the bytes of a result can exceed
 
 
@@ -257,7 +259,7 @@ def in_words(error: Exception) -> str | None:
     return None
 
 
-def message_label(name: str) -> QLabel:
+def message_label(name: str) -> WrappedLabel:
     """Make a label for sentences.
 
     Parameters
@@ -265,10 +267,8 @@ def message_label(name: str) -> QLabel:
     name
         What it is, for screen readers.
     """
-    label = QLabel()
-    label.setWordWrap(True)
+    label = WrappedLabel()
     label.setAccessibleName(name)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     label.hide()
     return label
 
@@ -279,7 +279,7 @@ def set_words(label: QLabel, text: str, *, problem: bool = False) -> None:
     for mark in ("/", "\\", "_"):
         shown = shown.replace(mark, f"{mark}\u200b")
     label.setText(shown)
-    label.setToolTip(text)
+    label.setToolTip(f"<qt>{html.escape(text)}</qt>" if text else "")
     label.setAccessibleDescription(text)
     label.setVisible(bool(text))
 

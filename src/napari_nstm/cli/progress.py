@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
-from napari_nstm.core.events import Event, Notice, Prepared, Progress
+from napari_nstm.core.events import Event, Notice, Prepared, Progress, Working
 
 _PLAIN_EVERY_S = 3.0
 
@@ -48,6 +48,8 @@ class Reporter:
         elif isinstance(event, Prepared):
             for line in describe_prepared(event):
                 self.say(line)
+        elif isinstance(event, Working):
+            self._show_working(event)
         elif isinstance(event, Progress):
             self._show_progress(event)
 
@@ -56,6 +58,12 @@ class Reporter:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+    def _show_working(self, event: Working) -> None:
+        if self._bar is None:
+            self.say(f"{event.what} ...")
+        else:
+            self._bar.update(self._task, at=f"{event.what} ...")
 
     def _show_progress(self, event: Progress) -> None:
         if self._console.is_terminal:

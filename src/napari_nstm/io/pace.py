@@ -13,6 +13,7 @@ _SHORTEST_S, _SLOWED_TO_S, _LONGEST_S = 2.0, 4.0, 30.0
 _FPS = 25.0
 _SLOWEST_FPS, _FASTEST_FPS = 1.0, 60.0
 _HIGHEST_FPS = 240
+_MOST_MOMENTS = 20_000  # a slip of the hand must not fill the memory
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ def movie_plan(
     InputError
         Fields `frames` and `fps`.
     """
-    if n_moments is not None and n_moments < 1:
-        raise InputError("frames", str(n_moments), "at least 1")
+    if n_moments is not None and not 1 <= n_moments <= _MOST_MOMENTS:
+        raise InputError("frames", str(n_moments), f"at least 1, and at most {_MOST_MOMENTS}")
     if fps is not None and not 0 < fps <= _HIGHEST_FPS:
         raise InputError("fps", f"{fps:g}", f"frames per second, over 0 and up to {_HIGHEST_FPS}")
     n_moments, rate, slowdown = movie_pace(duration_s, n_moments, fps, gif)

@@ -250,10 +250,11 @@ def open_result(path: str | Path) -> StoredResult:
 def is_store(path: Path) -> bool:
     """Whether a result store lies at `path`, readable or from a newer version."""
     try:
-        _root_attributes(path)
+        own = _root_attributes(path)["nstm"]
     except (InputError, StoreError):
         return False
-    return True
+    # The images inside a store have an attribute of this name too.
+    return isinstance(own, Mapping) and "format" in own
 
 
 def read_record(path: Path) -> StoreRecord:

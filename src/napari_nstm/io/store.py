@@ -227,6 +227,17 @@ class StoreWriter:
             remove_folder(new)
         return open_result(self.path)
 
+    def discard(self) -> None:
+        """Remove the store.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be removed.
+        """
+        with _one_sentence(f"{self.path} cannot be removed"):
+            remove_folder(self.path)
+
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
     """Read what a run needs to go on, whatever the store's status, all of one step.

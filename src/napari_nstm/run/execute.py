@@ -71,6 +71,7 @@ def _execute(
         conventional = patience.do(lambda: plan.modality.conventional(plan.raw, plan.settings))
         grid = solver.problem(0).grid
         yield conventional_preview(conventional, plan, grid, run_id, controls.preview_time())
+        yield Working(run_id, "Compiling", compiling=True)
         with device_errors():
             state = patience.do(solver.init)
         if controls.should_stop():
@@ -98,6 +99,10 @@ def _execute(
     outcome = yield from fit_loop(
         solver, state, plan, course, controls=controls, patience=patience, checkpoint=checkpoint
     )
+    if outcome.status == "stopped" and int(outcome.state.step) == 0:
+        writer.discard()
+        yield Finished(run_id, "stopped", None, "Stopped before the first step; nothing was kept.")
+        return
     yield Working(run_id, "Writing the result")
     with device_errors():
         _finish(plan, solver, outcome, writer, conventional, changes(int(outcome.state.step)))
@@ -198,7 +203,7 @@ def _finish(
         solver.save(state),
         reconstruction=frames,
         conventional=conventional,
-        residual=solver.residual(state),
+        residual=solver.residual(state) if outcome.has_residual else None,
         message=outcome.message,
         **changes,
     )

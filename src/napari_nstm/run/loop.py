@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_nstm.core.errors import DeviceError
-from napari_nstm.core.events import Checkpointed, Event, Progress, Status, Working
+from napari_nstm.core.events import Checkpointed, Event, Preview, Progress, Status, Working
 from napari_nstm.core.warp import Canvas, MotionLattice
 from napari_nstm.fit.solver import Solver
-from napari_nstm.fit.state import FitState
+from napari_nstm.fit.state import FitReport, FitState
 from napari_nstm.run.patience import Controls, Patience, StopAskedError
 from napari_nstm.run.plan import Plan
 from napari_nstm.run.preview import make_preview
@@ -25,7 +25,7 @@ from napari_nstm.run.preview import make_preview
 _T = TypeVar("_T")
 
 # Progress is told at least this often (seconds), and a stop answered where steps are short.
-_CHUNK_S = 0.15
+_CHUNK_S = 0.1
 # After a stop was asked for, steps that are under way may end within this time (seconds); a compile is left to itself.
 _LINGER_S = 0.15
 # Previews take at most a fifth of the time, checkpoints a tenth.
@@ -83,11 +83,14 @@ class Outcome:
         The last good state.
     status, message
         Why it ended, and a sentence.
+    has_residual
+        Whether the residual can be had without compiling first.
     """
 
     state: FitState
     status: Status
     message: str
+    has_residual: bool
 
 
 def fit_loop(
@@ -109,7 +112,7 @@ def fit_loop(
     try:
         broken = yield from fit.steps()
     except StopAskedError:
-        return Outcome(fit.state, "stopped", f"Stopped at step {fit.step} of {solver.n_steps}.")
+        return Outcome(fit.state, "stopped", f"Stopped at step {fit.step} of {solver.n_steps}.", fit.has_residual)
     except (GeneratorExit, KeyboardInterrupt):
         fit.keep_at_once()
         raise
@@ -119,8 +122,8 @@ def fit_loop(
             fit.keep_at_once()
         raise DeviceError(f"{error} The last checkpoint is kept.") from error
     if broken is not None:
-        return Outcome(fit.state, "diverged", broken)
-    return Outcome(fit.state, "finished", f"{solver.n_steps} steps in {course.elapsed_s:.1f} s.")
+        return Outcome(fit.state, "diverged", broken, fit.has_residual)
+    return Outcome(fit.state, "finished", f"{solver.n_steps} steps in {course.elapsed_s:.1f} s.", has_residual=True)
 
 
 class _Fit:
@@ -136,7 +139,7 @@ class _Fit:
         patience: Patience,
         checkpoint: Callable[[Snapshot], None],
     ) -> None:
-        self.state = state
+        self.state, self.has_residual = state, False
         self._solver, self._plan, self._course = solver, plan, course
         self._controls, self._patience, self._checkpoint = controls, patience, checkpoint
         self._kept = self.step
@@ -166,7 +169,8 @@ class _Fit:
                 yield Working(run_id, f"Compiling for {size} pixels", compiling=True)
                 level = next_level
             chunk_began = time.monotonic()
-            self.state, report = self._do(self._solver.advance, self.state, chunk_s)
+            self.state, report, shown = self._do(self._advance, chunk_s, entering)
+            self.has_residual = self.has_residual or (entering and level == 0)
             clock.add(report.level, len(report.losses), time.monotonic() - chunk_began)
             course.elapsed_s = before + time.monotonic() - began
             if report.diverged:
@@ -182,12 +186,30 @@ class _Fit:
                 course.elapsed_s,
                 clock.remaining_s(report.step),
             )
-            # The first call of a level does a step or two, to compile: there is nothing new to see yet.
-            if not entering:
+            if shown is not None:
+                yield shown
+            elif not entering:
                 yield from self._show(report.level)
             if self._checkpoints.due() and self.step < self._solver.n_steps:
                 yield from self._keep()
         return None
+
+    def _advance(self, seconds: float, entering: bool) -> tuple[FitState, FitReport, Preview | None]:
+        """Do some steps; on entering a level, compile what else is wanted there, so that a stop is quick from then on.
+
+        Changes nothing here: it may be abandoned.
+        """
+        state, report = self._solver.advance(self.state, seconds)
+        if not entering or report.diverged:
+            return state, report, None
+        shown = self._preview(state, report.level, self._shown_ms)
+        if report.level == 0:
+            self._solver.residual(state)
+        # The first call of a fit does a step or two: there is nothing to see yet.
+        return state, report, shown if self.step else None
+
+    def _preview(self, state: FitState, level: int, time_ms: float | None) -> Preview:
+        return make_preview(self._solver, state, self._plan, self._controls.run_id, level, time_ms)
 
     def keep_at_once(self) -> None:
         """Leave a checkpoint, while the fit is being ended."""
@@ -206,9 +228,7 @@ class _Fit:
         if self._previews.due() or wish_ms != self._shown_ms:
             self._shown_ms = wish_ms
             with self._previews.timed():
-                shown = self._do(
-                    make_preview, self._solver, self.state, self._plan, self._controls.run_id, level, wish_ms
-                )
+                shown = self._do(self._preview, self.state, level, wish_ms)
             yield shown
 
     def _do(self, work: Callable[..., _T], *values: Any) -> _T:

@@ -13,6 +13,7 @@ from napari_nstm.core.events import Event, Finished, Working
 from napari_nstm.core.settings import FitSettings
 from napari_nstm.io.result import CHECKPOINT
 from napari_nstm.io.store import StoredResult, StoreRecord, StoreWriter, open_result
+from napari_nstm.run.claims import family, refuse_if_running
 from napari_nstm.run.execute import estimate, execute
 from napari_nstm.run.job import JobSource, load_job, with_fit
 from napari_nstm.run.patience import Controls
@@ -142,6 +143,7 @@ def iter_resume(
     if stored.status in ("finished", "diverged"):
         how = "is finished" if stored.status == "finished" else "diverged, and would again"
         raise InputError("store", f"{store}, whose run {how}", "a store whose run was stopped or interrupted")
+    refuse_if_running(path, but_of=family())
     controls = _controls(run_id, should_stop, preview_time)
     yield Working(controls.run_id, "Preparing")
     job = stored.job

@@ -1,37 +1,38 @@
 """The runs of a user: stores in a cache folder, whose they are, which were interrupted, which may go.
 
-Beside each store lies a small file that says what the user knows the run as and which process it belongs to.
+Beside each store lies a note that says what the user knows the run as and which process it belongs to (`claims`).
 """
 
 from __future__ import annotations
 
-import json
 import os
-import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import platformdirs
-import psutil
 
 from napari_nstm.core.errors import NstmError, StoreError
-from napari_nstm.io._atomic import reason, remove_folder, replace, write_bytes
+from napari_nstm.io._atomic import reason, remove_folder, replace
 from napari_nstm.io.result import CHECKPOINT, open_result, read_record
+from napari_nstm.run.claims import (
+    is_running,
+    new_note,
+    note_path,
+    owner_lives,
+    read_note,
+    refuse_if_running,
+    write_note,
+)
 from napari_nstm.run.save import save_as
 
 __all__ = ["InterruptedRun", "RunFolder", "save_as"]
 
 ENVIRONMENT = "NAPARI_NSTM_RUNS"
 _INTERRUPTED_KEPT = timedelta(days=7)
-# A process of another machine cannot be asked whether it lives (cache folders may lie on a network drive).
-_FOREIGN_LIVES = timedelta(days=2)
-# Clocks may be set while a process runs.
-_SAME_START_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -99,24 +100,22 @@ class RunFolder:
         StoreError
             If a run that goes on writes it, or nothing can be written.
         """
-        self._refuse_if_running(path)
-        me = psutil.Process()
-        owner = {"host": platform.node(), "pid": me.pid, "started": me.create_time()}
-        self._write(path, {"title": title, "owner": owner, "running": True, "claimed": _now().isoformat()})
+        refuse_if_running(path)
+        write_note(path, new_note(title))
 
     def release(self, path: Path) -> None:
         """Say that the run has ended: it can be resumed. Its store is kept while this process lives."""
-        note = _read(path)
+        note = read_note(path)
         if not path.exists():
-            self._note(path).unlink(missing_ok=True)
+            note_path(path).unlink(missing_ok=True)
         elif note:
-            self._write(path, {**note, "running": False})
+            write_note(path, {**note, "running": False})
 
     def interrupted(self) -> list[InterruptedRun]:
         """Return the runs that can go on and that no living process has, the newest first."""
         found = []
         for path in self._stores():
-            run = None if _is_running(_read(path)) else _interrupted(path)
+            run = None if is_running(read_note(path)) else _interrupted(path)
             if run is not None:
                 found.append(run)
         return sorted(found, key=lambda run: run.created, reverse=True)
@@ -129,7 +128,7 @@ class RunFolder:
         StoreError
             If it goes on, or cannot be removed.
         """
-        self._refuse_if_running(path)
+        refuse_if_running(path)
         self._remove(path)
 
     def clear(self, max_age_days: float = 30, max_bytes: float = 5e9) -> list[Path]:
@@ -164,19 +163,6 @@ class RunFolder:
     def _stores(self) -> Iterator[Path]:
         return (path for path in self.path.glob("*.zarr") if path.is_dir() and not path.name.startswith("."))
 
-    def _note(self, path: Path) -> Path:
-        return _note_of(path)
-
-    def _write(self, path: Path, note: Mapping[str, Any]) -> None:
-        try:
-            write_bytes(self._note(path), json.dumps(note).encode())
-        except OSError as error:
-            raise StoreError(f"{path.parent} cannot be written: {reason(error)}.") from error
-
-    def _refuse_if_running(self, path: Path) -> None:
-        if is_running(path):
-            raise StoreError(f"{path} is being written by another run that goes on.")
-
     def _remove(self, path: Path) -> None:
         # Renamed first: a store that is half removed must not be taken for one.
         beside = path.with_name(f".{path.name}.{uuid4().hex[:8]}.removed")
@@ -184,56 +170,19 @@ class RunFolder:
             if path.exists():
                 replace(path, beside)
                 remove_folder(beside)
-            self._note(path).unlink(missing_ok=True)
+            note_path(path).unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(f"{path} cannot be removed: {reason(error)}.") from error
 
     def _sweep(self) -> None:
         """Remove what a process that was killed has left: notes without a store, stores half made or half removed."""
         for path in self.path.glob("*.zarr.json"):
-            if not path.with_suffix("").exists() and not _owner_lives(_read(path.with_suffix(""))):
+            if not path.with_suffix("").exists() and not owner_lives(read_note(path.with_suffix(""))):
                 path.unlink(missing_ok=True)
         for path in self.path.glob(".*"):
             if path.is_dir() and ".zarr." in path.name and _now() - _last_change(path) > timedelta(days=1):
                 with suppress(OSError):  # it is tried again the next time
                     remove_folder(path)
-
-
-def is_running(path: Path) -> bool:
-    """Whether a run in a living process writes this store."""
-    return _is_running(_read(path))
-
-
-def _is_running(note: Mapping[str, Any]) -> bool:
-    return bool(note.get("running")) and _owner_lives(note)
-
-
-def _note_of(path: Path) -> Path:
-    return path.with_name(path.name + ".json")
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    """Read the note beside a store; empty where there is none that can be read."""
-    try:
-        note = json.loads(_note_of(path).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return note if isinstance(note, dict) else {}
-
-
-def _owner_lives(note: Mapping[str, Any]) -> bool:
-    owner = note.get("owner")
-    if not isinstance(owner, dict):
-        return False
-    try:
-        if owner["host"] != platform.node():
-            return _now() - datetime.fromisoformat(note["claimed"]) < _FOREIGN_LIVES
-        # The number alone may have been given to another process since.
-        return bool(abs(psutil.Process(int(owner["pid"])).create_time() - float(owner["started"])) < _SAME_START_S)
-    except (psutil.NoSuchProcess, KeyError, TypeError, ValueError):
-        return False
-    except psutil.AccessDenied:
-        return True
 
 
 def _interrupted(path: Path) -> InterruptedRun | None:
@@ -243,7 +192,7 @@ def _interrupted(path: Path) -> InterruptedRun | None:
         record = open_result(path).record
     except NstmError:  # what is damaged cannot go on
         return None
-    title = _read(path).get("title")
+    title = read_note(path).get("title")
     return InterruptedRun(
         path, title if isinstance(title, str) else path.stem, record.created, record.step, record.n_steps
     )
@@ -251,7 +200,7 @@ def _interrupted(path: Path) -> InterruptedRun | None:
 
 def _is_needed(path: Path) -> bool:
     """Whether a store must not be cleared away."""
-    if _owner_lives(_read(path)):
+    if owner_lives(read_note(path)):
         return True
     return _now() - _last_change(path) < _INTERRUPTED_KEPT and _interrupted(path) is not None
 

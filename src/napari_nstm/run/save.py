@@ -13,6 +13,7 @@ from uuid import uuid4
 from napari_nstm.core.errors import CancelledError, InputError, StoreError
 from napari_nstm.io._atomic import reason, remove_folder, replace, sync_folder, sync_tree
 from napari_nstm.io.result import is_store, open_result
+from napari_nstm.run.claims import refuse_if_running
 
 _BLOCK = 8_000_000  # bytes between two looks at `should_stop`
 
@@ -54,15 +55,16 @@ def save_as(
     """
     store, target = Path(store).absolute(), Path(target).expanduser().absolute()
     open_result(store)  # says so where there is none
+    refuse_if_running(store)
     _check_target(store, target, overwrite)
-    files = [(path, path.stat().st_size) for path in _files(store)]
-    in_all = sum(size for _, size in files)
+    files = list(_files(store))
+    in_all = sum(path.stat().st_size for path in files)
     _check_space(target, in_all)
     beside = target.with_name(f".{target.name}.{uuid4().hex[:8]}")
     done = 0
     try:
         beside.mkdir()
-        for path, _ in files:
+        for path in files:
             copy = beside / path.relative_to(store)
             copy.parent.mkdir(parents=True, exist_ok=True)
             for n in _copy(path, copy):

@@ -117,6 +117,9 @@ def serve(inbox: Inbox, outbox: Outbox) -> None:
     import_module("jax").devices()
 
     outbox.send(Ready("", versions()))
+    # What the first run would import on its way, while the user still fills in the form.
+    for name in ("scipy.fft", "scipy.ndimage", "yaozarrs", "zarr"):
+        import_module(name)
     for command in inbox.jobs():
         if inbox.closing.is_set():
             break

@@ -4,7 +4,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from napari_nstm.core.errors import input_error_from
+from napari_nstm.core.errors import input_error_from, input_errors_from
 from napari_nstm.imaging.dpc import DpcSettings
 
 
@@ -23,6 +23,16 @@ def test_every_setting_says_what_it_is():
     schema = DpcSettings.model_json_schema()
     models = {"DpcSettings": schema, **schema["$defs"]}
     assert [name for path, part in models.items() for name in undescribed(part, path)] == []
+
+
+def test_problems_that_do_not_depend_on_each_other_are_found_at_once():
+    with pytest.raises(ValidationError) as caught:
+        DpcSettings.model_validate({"na_objective": -1, "background": {"kind": "constant", "value": 0}})
+    fields = {error.field for error in input_errors_from(caught.value)}
+    assert {"na_objective", "background.value", "source_angles_deg", "wavelength_um"} <= fields
+    with pytest.raises(ValidationError) as caught:
+        DpcSettings.model_validate({"source": "measured"})
+    assert {"source_patterns", "source_patterns_na_extent"} < {e.field for e in input_errors_from(caught.value)}
 
 
 @pytest.mark.parametrize(

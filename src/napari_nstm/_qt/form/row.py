@@ -101,11 +101,10 @@ class ProblemLine(QWidget):
         super().__init__(parent)
         self._mark = QLabel(self)
         self._text = WrappedLabel("", self)
-        self._text.setAlignment(Qt.AlignmentFlag.AlignTop)
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 2)
         line.setSpacing(4)
-        line.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignVCenter)
         line.addWidget(self._text, 1)
         self.setVisible(False)
 

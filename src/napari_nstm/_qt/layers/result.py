@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from napari.layers import Vectors
 from napari.types import LayerDataTuple
 from numpy.typing import NDArray
 
@@ -128,6 +129,23 @@ def result_layers(
     read = read_result(result) if isinstance(result, StoredResult) else result
     images = _images(read, name)
     return [*images, _motion(read, name, arrow_color)]
+
+
+def recolor(layer: Vectors, by: ArrowColor) -> None:
+    """Let the arrows of a result tell something else by their colour; those hidden stay so.
+
+    Parameters
+    ----------
+    layer
+        The motion layer of a result.
+    by
+        What the colour is to tell.
+    """
+    times_ms = layer.metadata[KEY]["times_ms"]
+    u_px = np.swapaxes(layer.data[:, 1, 1:].reshape(len(times_ms), -1, layer.ndim - 1), 1, 2)
+    visible = np.asarray(layer.edge_color)[:, 3].reshape(len(times_ms), -1) > 0
+    colors = arrow_colors(u_px, visible, by, speed=speeds(u_px, layer.scale[1:], times_ms))
+    layer.edge_color = colors.reshape(-1, 4)
 
 
 def _images(read: ResultArrays, name: str) -> list[LayerDataTuple]:

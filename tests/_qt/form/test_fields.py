@@ -1,0 +1,101 @@
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import BaseModel, Field, PositiveFloat
+
+from napari_nstm._qt.form.fields import field_specs
+from napari_nstm.core.hints import Hint
+from napari_nstm.core.settings import FitSettings, OutputSettings
+from napari_nstm.imaging.dpc.settings import DpcSettings
+
+
+class Optics(BaseModel):
+    na_objective: float = 0.5
+
+
+class Anything(BaseModel):
+    """A model of every kind of field, as a third party might write it."""
+
+    wavelength_um: float
+    offset_px: int | None = None
+    lit: bool = True
+    maybe: bool | None = None
+    mode: Literal["sum", "mean"] = "sum"
+    phases_rad: tuple[float, ...] = ()
+    corner: tuple[PositiveFloat, PositiveFloat] = (1.0, 1.0)
+    counts: float | list[float] = 1.0
+    name: str = "a"
+    optics: Optics = Optics()
+    extra: dict[str, Any] = Field(default_factory=dict)
+    shape: tuple[tuple[int, float], ...] = ()
+    gain: Annotated[float, Field(ge=0, le=4), Hint(unit="V", order=-1)] = Field(default=1.0, description="Gain.")
+
+
+@pytest.fixture
+def specs():
+    return {spec.name: spec for spec in field_specs(Anything)}
+
+
+def test_every_type_gets_its_editor(specs):
+    kinds = {name: spec.kind for name, spec in specs.items()}
+    assert kinds == {
+        "gain": "number",
+        "wavelength_um": "number",
+        "offset_px": "number",
+        "lit": "bool",
+        "maybe": "yaml",
+        "mode": "choice",
+        "phases_rad": "numbers",
+        "corner": "numbers",
+        "counts": "numbers",
+        "name": "text",
+        "optics": "model",
+        "extra": "yaml",
+        "shape": "yaml",
+    }
+    assert (specs["counts"].scalar, specs["corner"].scalar) == (True, False)
+
+
+def test_names_become_labels_with_units(specs):
+    assert (specs["wavelength_um"].label, specs["wavelength_um"].unit) == ("Wavelength", "µm")
+    assert (specs["phases_rad"].label, specs["phases_rad"].unit) == ("Phases", "rad")
+    assert (specs["gain"].label, specs["gain"].unit) == ("Gain", "V")
+    (inner,) = field_specs(specs["optics"].variants[""])
+    assert (inner.label, inner.unit) == ("NA objective", "")
+
+
+def test_order_comes_from_the_model_and_the_hints(specs):
+    assert list(specs)[:3] == ["gain", "wavelength_um", "offset_px"]
+    assert [spec.name for spec in field_specs(Anything, ["name", "lit"])] == ["name", "lit"]
+    assert [spec.name for spec in field_specs(DpcSettings)][-1] == "timestamps_ms"
+
+
+def test_help_says_meaning_range_and_default(specs):
+    assert specs["gain"].help == "Gain.\nRange: 0 to 4.\nDefault: 1."
+    dpc = {spec.name: spec for spec in field_specs(DpcSettings)}
+    assert "Range: over 0, up to 1.7." in dpc["na_objective"].help
+    assert "Range: -360 to 360." in dpc["source_angles_deg"].help
+    assert "Left empty: automatic." in dpc["padding_px"].help
+    assert "“0, 25, ...” goes on" in dpc["timestamps_ms"].help
+
+
+def test_an_empty_editor_says_what_it_is_for(specs):
+    dpc = {spec.name: spec for spec in field_specs(DpcSettings)}
+    assert specs["wavelength_um"].placeholder == "required"
+    assert specs["offset_px"].placeholder == "none"
+    assert specs["gain"].placeholder == "1"
+    assert dpc["wavelength_um"].placeholder == "e.g. 0.525"
+    assert dpc["source_angles_deg"].placeholder == "e.g. 90, 270, 0, 180"
+    assert dpc["timestamps_ms"].placeholder == "1 ms apart"
+
+
+def test_kinds_of_background_are_called_by_their_titles():
+    background = next(spec for spec in field_specs(DpcSettings) if spec.name == "background")
+    assert (background.kind, background.discriminator) == ("union", "kind")
+    assert dict(background.choices)["image"] == "Measured image"
+    assert background.default == {"kind": "none"}
+
+
+def test_models_of_this_project_have_no_field_that_only_yaml_can_show():
+    kinds = {spec.name: spec.kind for spec in (*field_specs(FitSettings), *field_specs(OutputSettings))}
+    assert [name for name, kind in kinds.items() if kind == "yaml"] == ["pyramid"]
