@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
+from tests._qt.small_store import PIXEL_UM, write_store
 
 from napari_nstm._qt import save_panel as module
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.save_panel import SavePanel
 from napari_nstm.io.raw import read_raw
 from napari_nstm.io.store import open_result
-from tests._qt.small_store import PIXEL_UM, write_store
 
 
 @pytest.fixture

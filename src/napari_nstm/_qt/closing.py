@@ -1,6 +1,7 @@
 """What happens to a run when napari's window closes: the user is asked once, and no process is left."""
 
 from collections.abc import Callable
+from weakref import ref
 
 from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer
 from qtpy.QtWidgets import QMessageBox, QWidget
@@ -24,7 +25,7 @@ class CloseGuard(QObject):
     def __init__(self, panel: QWidget, session: FitSession, shutdown: Callable[[], None]) -> None:
         super().__init__(panel)
         self._panel, self._session, self._shutdown = panel, session, shutdown
-        self._window: QWidget | None = None
+        self._watched: ref[QWidget] | None = None  # weak: a panel that somebody keeps must not keep the window
         panel.installEventFilter(self)
         # The last resort, where a window goes without a word. Methods of the session alone: it survives the panel.
         panel.destroyed.connect(session.shutdown)
@@ -37,9 +38,13 @@ class CloseGuard(QObject):
             if kind in (QEvent.Type.Show, QEvent.Type.ParentChange):
                 # In the next turn: napari moves a panel about while it docks it.
                 QTimer.singleShot(0, self._find_window)
-        elif watched is self._window and kind == QEvent.Type.Close:
+        elif kind == QEvent.Type.Close and watched is self._window:
             return self._closing(event)
         return False
+
+    @property
+    def _window(self) -> QWidget | None:
+        return None if self._watched is None else self._watched()
 
     def _find_window(self) -> None:
         window = self._panel.window()
@@ -50,7 +55,7 @@ class CloseGuard(QObject):
         if window is not self._window:
             if self._window is not None:
                 self._window.removeEventFilter(self)
-            self._window = window
+            self._watched = ref(window)
             window.installEventFilter(self)
 
     def _closing(self, event: QEvent) -> bool:

@@ -11,6 +11,7 @@ from napari_nstm._qt.file_names import complete, file_name, stored_path
 from napari_nstm._qt.task_row import Outcome, Task, TaskRow
 from napari_nstm.io.export import export_ome_tiff
 from napari_nstm.io.result import StoredResult
+from napari_nstm.run.runs import save_as
 
 _STORE, _TIFF = "Result (*.zarr)", "OME-TIFF (*.ome.tif)"
 
@@ -137,11 +138,8 @@ def _outcome(path: Path) -> Outcome:
 
 
 def _save(stored: StoredResult, target: Path, task: Task) -> Path:
-    from napari_nstm.run.runs import save_as
-
     stored.check_there()
-    save_as(stored.path, target, on_progress=task.report, should_stop=task.cancelled)
-    return target
+    return save_as(stored.path, target, on_progress=task.report, should_stop=task.cancelled)
 
 
 def _export(stored: StoredResult, target: Path, overwrite: bool, task: Task) -> Path:
