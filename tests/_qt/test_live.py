@@ -60,7 +60,7 @@ def test_arrows_have_the_length_of_the_motion_where_something_is_seen(viewer):
     motion = viewer.layers["motion — cells"]
     np.testing.assert_allclose(motion.data[:, 1], np.tile([0, 6], (len(motion.data), 1)), atol=1e-5)
     starts, alpha = motion.data[:, 0], motion.edge_color[:, 3]
-    inside = (np.abs(starts + [0, 6] - 32) < 12).all(axis=1)  # where their tips are now
+    inside = (np.abs(starts + np.array([0, 6]) - 32) < 12).all(axis=1)  # where their tips are now
     corner = (starts < 6).all(axis=1)
     assert (alpha[inside] > 0.5).all()
     assert (alpha[corner] == 0).all()

@@ -108,7 +108,7 @@ def test_from_run_to_movie(window, qtbot, tmp_path):
     assert not phase.visible
 
     # A movie of it.
-    qtbot.waitUntil(lambda: panel.movie.isEnabled())
+    qtbot.waitUntil(panel.movie.isEnabled)
     path = tmp_path / "movie.mp4"
     with qtbot.waitSignal(panel.movie.exported, timeout=60_000):
         panel.movie.export_to(path)

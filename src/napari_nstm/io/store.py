@@ -148,6 +148,11 @@ class StoreWriter:
             remove_folder(target / _NEW)
         return cls(target, record)
 
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return (self.path / CHECKPOINT).exists()
+
     def checkpoint(
         self, canvas: Canvas, motion: MotionLattice, state: Mapping[str, NDArray[Any]], **changes: Any
     ) -> None:
@@ -166,7 +171,8 @@ class StoreWriter:
             If it cannot be written; the one before it is kept.
         """
         record = self.record.changed({**changes, "status": "running"})
-        with _one_sentence(f"The checkpoint could not be written to {self.path}", "The one before it is kept."):
+        kept = "The one before it is kept." if self.has_checkpoint else ""
+        with _one_sentence(f"The checkpoint could not be written to {self.path}", kept):
             write_checkpoint(self.path / CHECKPOINT, Checkpoint(record, canvas, motion, dict(state)))
         self.record = record
 

@@ -25,6 +25,9 @@ from napari_nstm.core.settings import Job
 from napari_nstm.run.protocol import Ready, decode_event
 from napari_nstm.run.shared import SharedRaw, remove_raw, write_raw
 
+# Signals KILL and TERM, as a process reports them.
+_KILLED_FROM_OUTSIDE = (-9, -15)
+
 Raw = RawData | SharedRaw | None
 
 
@@ -304,7 +307,8 @@ class Child:
         if self._closed:
             return ChildError("The fitting process was ended.")
         how = "does not answer" if status is None else _how_it_ended(status)
-        last = _last_line(self.log_path)
+        # Who is killed has no last words; what others wrote to the log explains nothing.
+        last = "" if status in _KILLED_FROM_OUTSIDE else _last_line(self.log_path)
         return ChildError(f"The fitting process {how}" + (f": {last}" if last else "."))
 
     def _clean_up(self, process: subprocess.Popen[str]) -> None:
@@ -333,7 +337,9 @@ def _newest(events: list[Event]) -> list[Event]:
 
 
 def _how_it_ended(status: int) -> str:
-    return f"was killed (signal {-status})" if status < 0 else f"ended with status {status}"
+    if status in _KILLED_FROM_OUTSIDE:
+        return f"was killed (signal {-status}): by someone, or by the system because memory ran out"
+    return f"broke down (signal {-status})" if status < 0 else f"ended with status {status}"
 
 
 def _last_line(log: Path) -> str:

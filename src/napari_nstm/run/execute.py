@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_nstm.core.errors import StoreError
+from napari_nstm.core.errors import NstmError, StoreError
 from napari_nstm.core.events import Event, Finished, Notice, Prepared, Working
 from napari_nstm.io.store import StoredResult, StoreRecord, StoreWriter, load_checkpoint
 from napari_nstm.run.environment import versions
@@ -25,26 +26,45 @@ if TYPE_CHECKING:
     from napari_nstm.fit.state import FitState
     from napari_nstm.run.loop import Outcome, Snapshot
 
-# Makes, or opens again, the store of a run; of one that goes on it gives what was stored, too.
-OpenWriter = Callable[[StoreRecord], tuple[StoreWriter, StoredResult | None]]
+
+@dataclass(frozen=True)
+class Opened:
+    """The store that a run writes.
+
+    Parameters
+    ----------
+    writer
+        Writes it.
+    stored
+        What was in it, where the run goes on; None: it begins.
+    is_new
+        Whether it was made for this run: if nothing comes of the run, it goes.
+    """
+
+    writer: StoreWriter
+    stored: StoredResult | None
+    is_new: bool
 
 
-def execute(plan: Plan, open_writer: OpenWriter, controls: Controls, began: float) -> Generator[Event, None, None]:
+OpenStore = Callable[[StoreRecord], Opened]
+
+
+def execute(plan: Plan, open_store: OpenStore, controls: Controls, began: float) -> Generator[Event, None, None]:
     """Carry out a plan, yielding its events; the last is `Finished`.
 
     Parameters
     ----------
     plan
         What to do.
-    open_writer
-        Gives the store to write, and the one the run began in.
+    open_store
+        Makes the store, or opens the one that the run began in.
     controls
         What can be asked of the run.
     began
         When it began (`time.monotonic`).
     """
     with Patience(controls.should_stop) as patience:
-        yield from _execute(plan, open_writer, controls, patience, began)
+        yield from _execute(plan, open_store, controls, patience, began)
 
 
 def estimate(plan: Plan, run_id: str) -> Iterator[Event]:
@@ -58,7 +78,7 @@ def estimate(plan: Plan, run_id: str) -> Iterator[Event]:
 
 
 def _execute(
-    plan: Plan, open_writer: OpenWriter, controls: Controls, patience: Patience, began: float
+    plan: Plan, open_store: OpenStore, controls: Controls, patience: Patience, began: float
 ) -> Generator[Event, None, None]:
     from napari_nstm.run.loop import Course, device_errors, fit_loop
 
@@ -79,7 +99,8 @@ def _execute(
     except StopAskedError:
         yield Finished(run_id, "stopped", None, "Stopped before the first step; nothing was written.")
         return
-    writer, stored = open_writer(_record(plan, solver, run_id))
+    opened = open_store(_record(plan, solver, run_id))
+    writer, stored = opened.writer, opened.stored
     course = Course()
     if stored is not None:
         state = _load(solver, writer.path)
@@ -96,16 +117,22 @@ def _execute(
     def checkpoint(snapshot: Snapshot) -> None:
         writer.checkpoint(snapshot.canvas, snapshot.motion, snapshot.arrays, **changes(snapshot.step))
 
-    outcome = yield from fit_loop(
-        solver, state, plan, course, controls=controls, patience=patience, checkpoint=checkpoint
-    )
-    if outcome.status == "stopped" and int(outcome.state.step) == 0:
-        writer.discard()
-        yield Finished(run_id, "stopped", None, "Stopped before the first step; nothing was kept.")
-        return
-    yield Working(run_id, "Writing the result")
-    with device_errors():
-        _finish(plan, solver, outcome, writer, conventional, changes(int(outcome.state.step)))
+    try:
+        outcome = yield from fit_loop(
+            solver, state, plan, course, controls=controls, patience=patience, checkpoint=checkpoint
+        )
+        if outcome.status == "stopped" and int(outcome.state.step) == 0:
+            if opened.is_new:
+                writer.discard()
+            yield Finished(run_id, "stopped", None, "Stopped before the first step; nothing was kept.")
+            return
+        yield Working(run_id, "Writing the result")
+        with device_errors():
+            _finish(plan, solver, outcome, writer, conventional, changes(int(outcome.state.step)))
+    except (NstmError, OSError, MemoryError):
+        if opened.is_new and not writer.has_checkpoint:
+            writer.discard()
+        raise
     result = Result(writer.path, outcome.status, outcome.message, plan.output_times_ms, np.asarray(course.losses))
     yield Finished(run_id, outcome.status, str(writer.path), outcome.message, result)
 

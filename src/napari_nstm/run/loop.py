@@ -120,7 +120,8 @@ def fit_loop(
         # A device that is gone cannot be read: then the checkpoint before this one stands.
         with suppress(jax.errors.JaxRuntimeError, MemoryError):
             fit.keep_at_once()
-        raise DeviceError(f"{error} The last checkpoint is kept.") from error
+        kept = f" What was reached by step {fit.kept} is kept." if fit.kept else ""
+        raise DeviceError(f"{error}{kept}") from error
     if broken is not None:
         return Outcome(fit.state, "diverged", broken, fit.has_residual)
     return Outcome(fit.state, "finished", f"{solver.n_steps} steps in {course.elapsed_s:.1f} s.", has_residual=True)
@@ -142,7 +143,7 @@ class _Fit:
         self.state, self.has_residual = state, False
         self._solver, self._plan, self._course = solver, plan, course
         self._controls, self._patience, self._checkpoint = controls, patience, checkpoint
-        self._kept = self.step
+        self.kept = self.step
         self._checkpoints = _Pace(plan.job.output.checkpoint_every_s, _CHECKPOINT_PAUSE)
         self._previews = _Pace(plan.job.output.preview_every_s, _PREVIEW_PAUSE)
         self._shown_ms = controls.preview_time()
@@ -213,15 +214,16 @@ class _Fit:
 
     def keep_at_once(self) -> None:
         """Leave a checkpoint, while the fit is being ended."""
-        if self._kept < self.step:
+        if self.kept < self.step:
             self._checkpoint(take_snapshot(self._solver, self.state))
+            self.kept = self.step
 
     def _keep(self) -> Iterator[Event]:
-        if self._kept < self.step:
+        if self.kept < self.step:
             with self._checkpoints.timed():
                 self._checkpoint(self._do(take_snapshot, self._solver, self.state))
-            self._kept = self.step
-            yield Checkpointed(self._controls.run_id, self._kept)
+            self.kept = self.step
+            yield Checkpointed(self._controls.run_id, self.kept)
 
     def _show(self, level: int) -> Iterator[Event]:
         wish_ms = self._controls.preview_time()
@@ -248,7 +250,7 @@ def device_errors() -> Iterator[None]:
         first = next(iter(str(error).splitlines()), type(error).__name__)
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in first or "out of memory" in first.lower():
             raise DeviceError(
-                "The device ran out of memory; a smaller field needs less, or `device: cpu` may have more."
+                "The device ran out of memory; a smaller field or fewer frames need less, or another device has more."
             ) from error
         raise DeviceError(f"The device failed: {' '.join(first.split())[:200]}.") from error
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_nstm.core.errors import InputError
+from napari_nstm.core.errors import InputError, StoreError
 from napari_nstm.core.events import Checkpointed, Event, Failed, Finished, Notice, Prepared, Preview, Progress, Working
 
 COMMANDS = ("run", "estimate", "resume", "stop", "show", "quit")
@@ -64,10 +64,14 @@ class ArrayFolder:
         self._written: deque[Path] = deque()
 
     def write(self, array: NDArray[Any]) -> str:
-        """Write an array and return its name in the folder."""
+        """Write an array and return its name in the folder; raises `StoreError` if the disk is full."""
         self._count += 1
         target = self.path / f"array-{self._count:06d}.npy"
-        write_array(target, array)
+        try:
+            write_array(target, array)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise StoreError(f"Pictures cannot be written to {self.path}: {reason}.") from error
         self._written.append(target)
         while len(self._written) > _ARRAYS_KEPT:
             oldest = self._written.popleft()
@@ -80,9 +84,14 @@ class ArrayFolder:
 def write_array(path: Path, array: NDArray[Any]) -> None:
     """Write an array as .npy so that it appears whole or not at all."""
     beside = path.with_name(path.name + ".part")
-    with beside.open("wb") as stream:
-        np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
-    os.replace(beside, path)
+    try:
+        with beside.open("wb") as stream:
+            np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
+        os.replace(beside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
 
 
 def encode_event(event: Event, arrays: ArrayFolder) -> str:

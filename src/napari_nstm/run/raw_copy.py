@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_nstm.core.errors import StoreError
 from napari_nstm.io.store import StoreRecord, StoreWriter
 from napari_nstm.run.job import replace_dotted
 from napari_nstm.run.plan import Plan
@@ -25,7 +26,12 @@ def keep_raw(plan: Plan, record: StoreRecord, *, overwrite: bool) -> StoreWriter
     # The raw array was brought to the modality's axes already.
     job["axes"] = plan.modality.raw_axes
     writer = StoreWriter.create(plan.store_path, record.changed({"job": job}), overwrite=overwrite)
-    write_array(writer.path / _RAW, plan.raw.frames)
-    for name, file_name in extras.items():
-        write_array(writer.path / file_name, plan.raw.extras[name])
+    try:
+        write_array(writer.path / _RAW, plan.raw.frames)
+        for name, file_name in extras.items():
+            write_array(writer.path / file_name, plan.raw.extras[name])
+    except OSError as error:
+        writer.discard()
+        reason = error.strerror or type(error).__name__
+        raise StoreError(f"The raw data could not be kept in {writer.path}: {reason}.") from error
     return writer

@@ -12,9 +12,9 @@ from napari_nstm.core.errors import InputError, NstmError
 from napari_nstm.core.events import Event, Finished, Working
 from napari_nstm.core.settings import FitSettings
 from napari_nstm.io.result import CHECKPOINT
-from napari_nstm.io.store import StoredResult, StoreRecord, StoreWriter, open_result
+from napari_nstm.io.store import StoreRecord, StoreWriter, open_result
 from napari_nstm.run.claims import family, refuse_if_running
-from napari_nstm.run.execute import estimate, execute
+from napari_nstm.run.execute import Opened, estimate, execute
 from napari_nstm.run.job import JobSource, load_job, with_fit
 from napari_nstm.run.patience import Controls
 from napari_nstm.run.plan import RawInput, make_plan
@@ -121,8 +121,8 @@ def iter_reconstruct(
     checked, folder = load_job(job, base_dir)
     plan = make_plan(checked, raw, base_dir=folder, overwrite=overwrite)
 
-    def create(record: StoreRecord) -> tuple[StoreWriter, StoredResult | None]:
-        return keep_raw(plan, record, overwrite=overwrite), None
+    def create(record: StoreRecord) -> Opened:
+        return Opened(keep_raw(plan, record, overwrite=overwrite), None, is_new=True)
 
     yield from execute(plan, create, controls, began)
 
@@ -157,11 +157,11 @@ def iter_resume(
     # The stored values, not the preset's: a newer version may have another preset.
     plan = replace(plan, fit=FitSettings.model_validate(stored.record.fit), output_times_ms=stored.times_ms)
 
-    def reopen(_: StoreRecord) -> tuple[StoreWriter, StoredResult | None]:
+    def reopen(_: StoreRecord) -> Opened:
         if stored.status == "running" and not (path / CHECKPOINT).exists():
             # It ended before its first checkpoint: begin anew, in the same store.
-            return StoreWriter(path, stored.record), None
-        return StoreWriter.reopen(path), stored
+            return Opened(StoreWriter(path, stored.record), None, is_new=False)
+        return Opened(StoreWriter.reopen(path), stored, is_new=False)
 
     yield from execute(plan, reopen, controls, began)
 
