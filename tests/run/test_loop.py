@@ -1,5 +1,6 @@
 """The loop of a fit: how it ends, and what it leaves."""
 
+import threading
 import time
 
 import jax
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_nstm.core.errors import DeviceError
-from napari_nstm.core.events import Checkpointed, Preview, Progress
+from napari_nstm.core.events import Checkpointed, Preview, Progress, Working
 from napari_nstm.fit.solver import Solver
 from napari_nstm.run.job import load_job
 from napari_nstm.run.loop import Course, _Pace, _Remaining, device_errors, fit_loop
@@ -118,6 +119,7 @@ def test_a_device_that_fails_leaves_what_was_reached(started, slow_job, monkeypa
     assert not isinstance(caught.value, RuntimeError)
     assert "\n" not in str(caught.value)
     assert kept[-1] >= reached
+    assert str(caught.value).endswith(f"What was reached by step {kept[-1]} is kept.")
 
 
 def test_other_failures_of_a_device_are_one_sentence_too():
@@ -153,3 +155,83 @@ def test_remaining_time_counts_the_pixels_of_levels_to_come(started, job):
     assert clock.remaining_s(52) == pytest.approx(48 * 0.1 * ratio)
     clock.add(0, 10, 1.0)
     assert clock.remaining_s(100) == 0
+
+
+def test_a_level_that_is_done_is_kept_before_the_next_compiles(started, job):
+    job["fit"] = {"epochs": 40}
+    job["output"]["checkpoint_every_s"] = 100
+    events, _ = drain(started(job)[0])
+    kinds = [e for e in events if isinstance(e, Working | Checkpointed)]
+    assert [(e.what, e.compiling) for e in kinds[::2]] == [
+        ("Compiling for 24 x 24 pixels", True),
+        ("Compiling for 48 x 48 pixels", True),
+    ]
+    assert kinds[1].step == 20
+    assert isinstance(events[0], Working)
+    # What is seen of a level comes with its first steps; of the first level there is nothing to see yet.
+    assert next(e for e in events if isinstance(e, Preview)).level == 1
+    first_of_last = next(k for k, e in enumerate(events) if isinstance(e, Progress) and e.level == 0)
+    assert isinstance(events[first_of_last + 1], Preview)
+    assert events[first_of_last + 1].level == 0
+
+
+def test_a_stop_does_not_wait_for_a_compile(started, job, monkeypatch):
+    job["fit"] = {"epochs": 40}
+    asked = []
+    loop, kept, _, solver = started(job, should_stop=lambda: bool(asked))
+    advance, begun = solver.advance, threading.Event()
+
+    def slow_at_the_second_level(state, seconds):
+        if int(state.step) >= 20:
+            begun.set()
+            time.sleep(3)
+        return advance(state, seconds)
+
+    def ask():
+        begun.wait(60)
+        asked.append(time.monotonic())
+
+    monkeypatch.setattr(solver, "advance", slow_at_the_second_level)
+    threading.Thread(target=ask).start()
+    _, outcome = drain(loop)
+    assert time.monotonic() - asked[0] < 1
+    assert (outcome.status, int(outcome.state.step), kept[-1]) == ("stopped", 20, 20)
+    assert outcome.message == "Stopped at step 20 of 40."
+    # The residual belongs to full size, whose program is not there.
+    assert not outcome.has_residual
+
+
+def test_a_stop_at_full_size_can_have_its_residual(started, slow_job):
+    seen = []
+    loop, _, _, _ = started(slow_job, should_stop=lambda: len(seen) > 2)
+    while True:
+        try:
+            seen.append(next(loop))
+        except StopIteration as end:
+            assert end.value.status == "stopped"
+            assert end.value.has_residual
+            break
+
+
+def test_previews_show_the_moment_that_is_wished(started, slow_job):
+    slow_job["output"]["preview_every_s"] = 100
+    wish = [None]
+    loop, _, _, _ = started(slow_job, preview_time=lambda: wish[0])
+    next(e for e in loop if isinstance(e, Progress))
+    for asked, shown in ((0.5, 0.5), (99.0, 3.0), (-1.0, 0.0), (None, 2.0)):
+        wish[0] = asked
+        preview = next(e for e in loop if isinstance(e, Preview))
+        assert preview.time_ms == shown
+    loop.close()
+
+
+def test_what_is_kept_is_not_written_again_on_the_way_out(started, slow_job):
+    loop, kept, _, _ = started(slow_job)
+    next(e for e in loop if isinstance(e, Checkpointed))
+    n = len(kept)
+    loop.close()
+    assert len(kept) == n
+    before_any_step, kept, _, _ = started(slow_job)
+    next(before_any_step)
+    before_any_step.close()
+    assert kept == []

@@ -1,5 +1,8 @@
 """Everything is checked before anything is made."""
 
+import subprocess
+import sys
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import InputError
 from napari_nstm.run.job import load_job
-from napari_nstm.run.plan import make_plan
+from napari_nstm.run.plan import check_job, make_plan
 
 
 @pytest.fixture
@@ -112,3 +115,42 @@ def test_arrays_that_the_settings_name_are_read_and_hashed(plan_of, toy, tmp_pat
     given = plan_of(RawData(frames, {"dark": np.zeros((2, 2))}))
     assert given.raw.extras["dark"].shape == (2, 2)
     assert replace(given, job=plan.job).input_hashes["dark"] != plan.input_hashes["dark"]
+
+
+def test_a_job_is_checked_without_a_device(toy, job, frames, tmp_path):
+    job["fit"]["device"] = "gpu:77"
+    checked = check_job(load_job(job)[0], frames, tmp_path)
+    assert checked.frame_times_ms == checked.output_times_ms == (0, 1, 2, 3)
+    assert checked.summary == "Toy camera: 4 frames of 48 x 48 pixels, 0 to 3 ms."
+    assert checked.fit.epochs == 60
+    assert not checked.raw_is_file
+    with pytest.raises(InputError, match="jax sees"):
+        make_plan(load_job(job)[0], frames, base_dir=tmp_path)
+
+
+def test_checking_a_dpc_job_loads_no_jax(tmp_path):
+    code = textwrap.dedent("""
+        import sys
+        import numpy as np
+        from napari_nstm.run.job import job_from_mapping
+        from napari_nstm.run.plan import check_job
+        from napari_nstm.run.runs import RunFolder
+        from napari_nstm.run.client import Child
+
+        job = job_from_mapping({
+            "modality": "dpc",
+            "raw": "a layer",
+            "acquisition": {
+                "wavelength_um": 0.525, "na_objective": 0.25, "na_illumination": 0.25, "pixel_size_um": 0.454,
+                "source_angles_deg": [90, 270, 0, 180],
+            },
+            "output": {"path": sys.argv[1]},
+        })
+        frames = 1000 + np.random.default_rng(0).normal(0, 5, (4, 48, 48))
+        assert len(check_job(job, frames).frame_times_ms) == 4
+        print(sorted({"jax", "flax", "optax", "napari", "qtpy"} & set(sys.modules)))
+    """)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "r.zarr")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,16 +1,23 @@
 """A job from its frames to its store, in this process."""
 
 import json
+import platform
+import subprocess
+import sys
+import threading
+import time
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 from tests.toy import moving_blobs
 
-from napari_nstm.core.errors import DeviceError, InputError, NstmError
-from napari_nstm.core.events import Checkpointed, Finished, Notice, Prepared, Preview, Progress
+from napari_nstm.core.errors import DeviceError, InputError, NstmError, StoreError
+from napari_nstm.core.events import Checkpointed, Finished, Notice, Prepared, Preview, Progress, Working
 from napari_nstm.io.store import open_result
-from napari_nstm.run.reconstruct import iter_reconstruct, iter_resume, reconstruct, resume
+from napari_nstm.run.claims import new_note, write_note
+from napari_nstm.run.reconstruct import iter_estimate, iter_reconstruct, iter_resume, reconstruct, resume
 
 
 @pytest.fixture
@@ -229,9 +236,138 @@ def test_a_device_that_cannot_prepare_makes_nothing(job_file, toy, monkeypatch, 
     assert not (tmp_path / "result.zarr").exists()
 
 
-def test_previews_show_the_present_picture(job_file, slow_job, tmp_path):
-    events = iter_reconstruct(slow_job, base_dir=tmp_path)
-    shown = next(event for event in events if isinstance(event, Preview))
-    events.close()
+def test_the_first_picture_is_the_conventional_one(job_file, job, toy, frames, monkeypatch):
+    calls = []
+    conventional = type(toy).conventional
+    monkeypatch.setattr(type(toy), "conventional", lambda *args: calls.append(1) or conventional(*args))
+    events = list(iter_reconstruct(job, base_dir=job_file.parent))
+    kinds = [type(e) for e in events]
+    assert events[0] == Working(events[0].run_id, "Preparing")
+    first = kinds.index(Preview)
+    # Nothing is compiled before it is there.
+    assert kinds[first - 1] is Prepared
+    assert not any(isinstance(e, Working) and e.compiling for e in events[:first])
+    shown = events[first]
+    assert (shown.step, shown.level, shown.time_ms) == (0, 0, 2.0)
+    np.testing.assert_allclose(shown.scene[0], frames.mean(axis=0), atol=1e-6)
     assert shown.scene.dtype == shown.motion_um.dtype == np.float32
-    assert shown.time_ms == 2.0
+    assert not shown.motion_um.any()
+    assert (shown.pixel_size_um, shown.channels, shown.units) == ((1.0, 1.0), ("value",), ("a.u.",))
+    later = [e for e in events if isinstance(e, Preview)][-1]
+    assert later.motion_um.shape == shown.motion_um.shape
+    assert later.motion_spacing_px == shown.motion_spacing_px
+    assert calls == [1]
+    np.testing.assert_array_equal(events[-1].result.conventional, shown.scene)
+    assert events[-2] == Working(events[0].run_id, "Writing the result")
+
+
+def test_a_resumed_run_shows_what_it_goes_on_from(job_file):
+    seen = []
+    stopped = reconstruct(job_file, on_event=seen.append, should_stop=lambda: has_begun(seen))
+    events = list(iter_resume(stopped.path, preview_time=lambda: 1.5))
+    first = next(k for k, e in enumerate(events) if isinstance(e, Progress))
+    conventional, reached = [e for e in events[:first] if isinstance(e, Preview)]
+    assert conventional.step == 0
+    assert reached.step == stopped.open().record.step > 0
+    assert reached.time_ms == 1.5
+    np.testing.assert_allclose(reached.scene, stopped.open().scene_at(1.5), atol=1e-6)
+
+
+def test_previews_show_the_moment_that_is_wished(job_file, slow_job, tmp_path):
+    events = iter_reconstruct(slow_job, base_dir=tmp_path, preview_time=lambda: 0.75)
+    shown = [next(e for e in events if isinstance(e, Preview)) for _ in range(3)]
+    events.close()
+    assert [e.time_ms for e in shown] == [0.75] * 3
+    assert shown[-1].step > 0
+
+
+def test_what_a_job_would_need_is_told_without_running_it(job_file, toy, monkeypatch, tmp_path):
+    monkeypatch.setattr(toy, "check", lambda raw, settings: ["3 pixels are saturated."], raising=False)
+    before = sorted(tmp_path.iterdir())
+    events = list(iter_estimate(job_file, run_id="e"))
+    assert [type(e) for e in events] == [Notice, Prepared]
+    assert {e.run_id for e in events} == {"e"}
+    assert events[-1].n_steps == 60
+    assert events[-1].memory_bytes > 0
+    assert sorted(tmp_path.iterdir()) == before
+    with pytest.raises(InputError, match="does not exist"):
+        list(iter_estimate(job_file, base_dir=tmp_path / "elsewhere"))
+
+
+def stopped_in_the_first_compile(patch):
+    """Let the first steps last, and stop in them."""
+    from napari_nstm.fit.solver import Solver
+
+    begun, advance = threading.Event(), Solver.advance
+
+    def slow(self, state, seconds):
+        begun.set()
+        time.sleep(1)
+        return advance(self, state, seconds)
+
+    patch.setattr(Solver, "advance", slow)
+    return begun.is_set
+
+
+def test_a_stop_in_the_first_compile_leaves_nothing(job_file, tmp_path, monkeypatch):
+    events = list(iter_reconstruct(job_file, should_stop=stopped_in_the_first_compile(monkeypatch)))
+    assert (events[-1].status, events[-1].path) == ("stopped", None)
+    assert events[-1].message == "Stopped before the first step; nothing was kept."
+    assert not (tmp_path / "result.zarr").exists()
+
+
+def test_a_store_that_was_there_before_stays(job_file, tmp_path, monkeypatch):
+    events = iter_reconstruct(job_file)
+    next(e for e in events if isinstance(e, Working) and "pixels" in e.what)
+    events.close()
+    assert open_result(tmp_path / "result.zarr").status == "running"
+    with monkeypatch.context() as patch:
+        events = list(iter_resume(tmp_path / "result.zarr", should_stop=stopped_in_the_first_compile(patch)))
+    assert (events[-1].status, events[-1].path) == ("stopped", None)
+    assert resume(tmp_path / "result.zarr").status == "finished"
+
+
+def test_a_run_that_fails_before_its_first_checkpoint_leaves_nothing(job_file, tmp_path, monkeypatch):
+    from napari_nstm.fit.solver import Solver
+
+    def fail(self, state, seconds):
+        raise MemoryError
+
+    monkeypatch.setattr(Solver, "advance", fail)
+    with pytest.raises(DeviceError, match=r"ran out of memory; a smaller field or fewer frames need less"):
+        reconstruct(job_file)
+    assert not (tmp_path / "result.zarr").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (MemoryError("9 GB"), DeviceError, r"^The computer ran out of memory; a smaller field"),
+        (
+            OSError(28, "No space left on device", "/a/b"),
+            StoreError,
+            r"^The run failed: /a/b: No space left on device\.$",
+        ),
+    ],
+)
+def test_failures_anywhere_are_one_sentence(job_file, toy, monkeypatch, error, kind, says):
+    def fail(self, raw, settings):
+        raise error
+
+    monkeypatch.setattr(type(toy), "conventional", fail)
+    with pytest.raises(kind, match=says):
+        reconstruct(job_file)
+
+
+def test_a_run_that_another_process_has_is_not_resumed(job_file, tmp_path):
+    seen = []
+    path = reconstruct(job_file, on_event=seen.append, should_stop=lambda: has_begun(seen)).path
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        owner = {"host": platform.node(), "pid": other.pid, "started": psutil.Process(other.pid).create_time()}
+        write_note(path, {"title": "a layer", "owner": owner, "running": True})
+        with pytest.raises(StoreError, match=r"^.*result\.zarr is being written by a run that goes on\.$"):
+            resume(path)
+        other.communicate(b"\n")
+    # The window that started this process may have it written.
+    write_note(path, new_note("a layer"))
+    assert resume(path).status == "finished"

@@ -69,6 +69,7 @@ class JobForm(QWidget):
         self.raw.chosen.connect(self._raw_chosen)
         self.raw.data_changed.connect(self._raw_replaced)
         self.raw.placed.connect(self._raw_placed)
+        self.raw.candidates_changed.connect(self._show_frames)
         for form in (self.fit, self.output):
             form.changed.connect(self.changed)
         self._method_picked()

@@ -50,6 +50,7 @@ class ReconstructPanel(QWidget):
         self._runs = RunFolder()
         self.session = FitSession(self._runs)
         self._background = Background(self)
+        self._exports = Background(self)  # a long movie must not hold up the next result
         self._live: LiveLayers | None = None
         self._title = ""
         self._n_steps = 0
@@ -71,8 +72,8 @@ class ReconstructPanel(QWidget):
     def _make_widgets(self) -> None:
         self.banner = InterruptedBanner()
         self.form = JobForm(self._viewer)
-        self.movie = MoviePanel(self._background)
-        self.save = SavePanel(self._background)
+        self.movie = MoviePanel(self._exports)
+        self.save = SavePanel(self._exports)
         self.bar = RunBar()
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
@@ -294,6 +295,7 @@ class ReconstructPanel(QWidget):
         self.save.cancel()
         self.session.shutdown()
         self._background.close()
+        self._exports.close()
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
         self._viewer.layers.selection.events.active.disconnect(self._layer_selected)
         self._viewer.dims.events.current_step.disconnect(self._slider_moved)

@@ -25,6 +25,8 @@ class RawPicker(QWidget):
     """The layer, or None where there is no candidate any more."""
     data_changed = Signal()
     """The chosen layer's array was replaced."""
+    candidates_changed = Signal()
+    """Layers came, went or were renamed."""
     sample_asked = Signal()
     """The user, who has no frames yet, wants to try a sample."""
     placed = Signal()
@@ -34,6 +36,7 @@ class RawPicker(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._layer: Image | None = None
+        self._picked_by_user = False
         self.combo = QComboBox()
         self.combo.setAccessibleName("Raw frames")
         self.combo.setToolTip("Layer with the raw frames, in the order in which they were taken.")
@@ -50,6 +53,7 @@ class RawPicker(QWidget):
             label.setWordWrap(True)
         self.show_problem("")
         self.about.linkActivated.connect(lambda _: self.sample_asked.emit())
+        self.combo.activated.connect(self._picked_by_hand)
         self.combo.currentIndexChanged.connect(self._picked)
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed, viewer.layers.events.reordered):
             event.connect(self._refill)
@@ -64,6 +68,7 @@ class RawPicker(QWidget):
         """Choose a layer of the viewer."""
         index = self.combo.findData(layer)
         if index >= 0:
+            self._picked_by_user = True
             self.combo.setCurrentIndex(index)
 
     def candidates(self) -> list[Image]:
@@ -94,12 +99,25 @@ class RawPicker(QWidget):
             self.combo.addItem(layer.name, layer)
         self.combo.setEnabled(bool(layers))
         if layers:
-            self.combo.setCurrentIndex(layers.index(before) if before in layers else _most_likely(layers))
+            self.combo.setCurrentIndex(self._choice(before, layers))
         self.combo.blockSignals(False)
         for layer in layers:
             layer.events.name.disconnect(self._refill)
             layer.events.name.connect(self._refill)
         self._picked()
+        self.candidates_changed.emit()
+
+    def _choice(self, before: Image | None, layers: list[Image]) -> int:
+        """Return what to choose: what was chosen, unless that was no stack and nobody asked for it."""
+        if before in layers and (self._picked_by_user or before.ndim >= 3):
+            return layers.index(before)
+        self._picked_by_user = False
+        stacks = [layer for layer in layers if layer.ndim >= 3]
+        kept = before if before in layers and not stacks else None
+        return layers.index(kept or (stacks or layers)[0])
+
+    def _picked_by_hand(self, _: int) -> None:
+        self._picked_by_user = True
 
     def _picked(self, _: int = 0) -> None:
         layer = self.combo.currentData()
@@ -140,7 +158,3 @@ class RawPicker(QWidget):
         named = f" ({', '.join(axes)})" if axes else ""
         self.about.setText(f"{size}{named}, {layer.dtype}")
 
-
-def _most_likely(layers: list[Image]) -> int:
-    """Return the index of the first layer that has more than one frame."""
-    return next((i for i, layer in enumerate(layers) if layer.ndim >= 3), 0)

@@ -88,6 +88,8 @@ class MotionLattice:
         Solves y + dx(y, t) = x + dx(x, t_reference) by fixed-point iteration, which converges
         while the motion's gradient stays under 1 (no folding).
         """
+        if t == t_reference:
+            return np.zeros(positions_px.shape, np.float32)
         target = positions_px + self.pull_back(positions_px, t_reference)
         y = positions_px
         for _ in range(_FIXED_POINT_STEPS):

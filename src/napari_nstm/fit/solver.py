@@ -106,7 +106,7 @@ class Solver:
             self._seconds_per_step[level] = (time.perf_counter() - began) / done
         else:
             # The first call of a level compiles: it says nothing about the speed of a step.
-            self._seconds_per_step[level] = seconds / 4
+            self._seconds_per_step[level] = seconds
         return self._judge(state, new, values, level)
 
     def _judge(self, old: FitState, new: FitState, losses: tuple[float, ...], level: int) -> tuple[FitState, FitReport]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace as replace_in
 from pathlib import Path
@@ -271,9 +273,9 @@ def _write_arrays(
     lattice = {"origin_px": list(motion.origin_px), "spacing_px": list(motion.spacing_px)}
     write_array(folder / "motion_lattice", motion.values_px, ("t", "component", *space), lattice)
     times = record.times_ms
-    frames = (shown.scene_at(time) for time in times) if reconstruction is None else reconstruction
+    frames = _ahead(shown.scene_at, times) if reconstruction is None else reconstruction
     write_image(folder / "reconstruction", frames, record.channels, record.shape, record.pixel_size_um, times)
-    frames = (shown.displacement_at(time) for time in times) if motion_um is None else motion_um
+    frames = _ahead(shown.displacement_at, times) if motion_um is None else motion_um
     motion_shape = (len(times), len(record.shape), *record.shape)
     units = {"unit": "micrometer", "times_ms": list(times), "reference_ms": record.frame_times_ms[0]}
     write_frames(folder / "motion", frames, motion_shape, ("t", "component", *space), units)
@@ -284,6 +286,19 @@ def _write_arrays(
         write_image(folder / "conventional", [conventional], record.channels, record.shape, size, middle)
     if residual is not None:
         write_frames(folder / "residual", residual, residual.shape, ("frame", *space))
+
+
+def _ahead(render: Callable[[float], NDArray[Any]], times: Iterable[float]) -> Iterator[NDArray[Any]]:
+    """Render moments in order, some ahead in threads of their own: scipy needs no interpreter for it."""
+    n = min(os.cpu_count() or 1, 4)
+    waiting: deque[Future[NDArray[Any]]] = deque()
+    with ThreadPoolExecutor(n, thread_name_prefix="render") as threads:
+        for time in times:
+            waiting.append(threads.submit(render, time))
+            if len(waiting) > n:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 @contextmanager

@@ -10,11 +10,14 @@ import argparse
 import os
 import shutil
 import signal
+import sys
 import threading
 import time
 import traceback
 from pathlib import Path
 from typing import IO, NoReturn
+
+_SWITCH_S = 0.0005
 
 
 def _take_over_streams() -> tuple[IO[str], IO[str]]:
@@ -48,6 +51,8 @@ def main(arguments: list[str] | None = None) -> None:
     folder: Path = options.folder
     commands, events = _take_over_streams()
     _step_back()
+    # A stop writes its result while another thread may still trace a program: many short waits for the interpreter.
+    sys.setswitchinterval(_SWITCH_S)
     # jax would otherwise take three quarters of the GPU's memory from napari's canvas.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import queue
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -22,11 +20,9 @@ from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import ChildError
 from napari_nstm.core.events import Event, Failed, Finished, Prepared, Preview, Progress
 from napari_nstm.core.settings import Job
+from napari_nstm.run.launch import how_it_ended, start_process
 from napari_nstm.run.protocol import Ready, decode_event
 from napari_nstm.run.shared import SharedRaw, remove_raw, write_raw
-
-# Signals KILL and TERM, as a process reports them.
-_KILLED_FROM_OUTSIDE = (-9, -15)
 
 Raw = RawData | SharedRaw | None
 
@@ -60,21 +56,14 @@ class Child:
         """Start the process; returns at once (it is ready some seconds later)."""
         if self._process is not None:
             raise ChildError("This process was started before; make a new one.")
-        self._folder = Path(tempfile.mkdtemp(prefix="napari-nstm-"))
-        environment = {**os.environ, "XLA_PYTHON_CLIENT_PREALLOCATE": "false", "PYTHONUTF8": "1", **self._environment}
-        options = ["--folder", str(self._folder), "--grace-s", str(self._grace_s)]
-        with self.log_path.open("wb") as log:
-            self._process = subprocess.Popen(
-                # -P: a file called random.py in the user's folder must not stand in for the library.
-                [sys.executable, "-P", "-m", "napari_nstm.run.child", *options],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=environment,
-                text=True,
-                encoding="utf-8",
-                creationflags=_windows_flags(),
-            )
+        try:
+            self._folder = Path(tempfile.mkdtemp(prefix="napari-nstm-"))
+            self._process = start_process(self._folder, self.log_path, self._grace_s, self._environment)
+        except OSError as error:
+            if self._folder != Path():
+                shutil.rmtree(self._folder, ignore_errors=True)
+            reason = error.strerror or type(error).__name__
+            raise ChildError(f"The fitting process could not be started: {reason}.") from error
         self._reader = threading.Thread(target=self._read, args=(self._process,), name="events", daemon=True)
         self._reader.start()
         return self
@@ -306,10 +295,7 @@ class Child:
         status = process.poll()
         if self._closed:
             return ChildError("The fitting process was ended.")
-        how = "does not answer" if status is None else _how_it_ended(status)
-        # Who is killed has no last words; what others wrote to the log explains nothing.
-        last = "" if status in _KILLED_FROM_OUTSIDE else _last_line(self.log_path)
-        return ChildError(f"The fitting process {how}" + (f": {last}" if last else "."))
+        return ChildError(how_it_ended(status, self.log_path))
 
     def _clean_up(self, process: subprocess.Popen[str]) -> None:
         if process.stdin is not None and not process.stdin.closed:
@@ -334,23 +320,3 @@ def _newest(events: list[Event]) -> list[Event]:
         seen.add(key)
         kept.append(event)
     return kept[::-1]
-
-
-def _how_it_ended(status: int) -> str:
-    if status in _KILLED_FROM_OUTSIDE:
-        return f"was killed (signal {-status}): by someone, or by the system because memory ran out"
-    return f"broke down (signal {-status})" if status < 0 else f"ended with status {status}"
-
-
-def _last_line(log: Path) -> str:
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return ""
-    return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
-
-
-def _windows_flags() -> int:
-    if sys.platform != "win32":
-        return 0
-    return subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from functools import wraps
+from typing import ParamSpec
 
 from napari_nstm.core.errors import DeviceError, StoreError
+from napari_nstm.core.events import Event
+
+_P = ParamSpec("_P")
 
 
-@contextmanager
-def plain_failures() -> Iterator[None]:
-    """Turn a lack of memory, or of a file system's good will, into an error for the user.
+def in_plain_words(run: Callable[_P, Generator[Event, None, None]]) -> Callable[_P, Generator[Event, None, None]]:
+    """Let a run that lacks memory, or whose files fail it, end with an error that is meant for the user.
 
-    Raises
-    ------
-    DeviceError, StoreError
-        One sentence.
+    Where more is known of what failed it was put into words already: this is the last resort.
     """
-    try:
-        yield
-    except MemoryError as error:
-        raise DeviceError("The computer ran out of memory; a smaller field or fewer frames need less.") from error
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise StoreError(f"The run failed: {where}{error.strerror or type(error).__name__}.") from error
+
+    @wraps(run)
+    def told(*args: _P.args, **kwargs: _P.kwargs) -> Generator[Event, None, None]:
+        try:
+            yield from run(*args, **kwargs)
+        except MemoryError as error:
+            raise DeviceError("The computer ran out of memory; a smaller field or fewer frames need less.") from error
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise StoreError(f"The run failed: {where}{error.strerror or type(error).__name__}.") from error
+
+    return told

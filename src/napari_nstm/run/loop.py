@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 
 # Progress is told at least this often (seconds), and a stop answered where steps are short.
 _CHUNK_S = 0.1
-# After a stop was asked for, steps that are under way may end within this time (seconds); a compile is left to itself.
+# After a stop was asked for, what is under way may end within this time (seconds).
 _LINGER_S = 0.15
 # Previews take at most a fifth of the time, checkpoints a tenth.
 _PREVIEW_PAUSE, _CHECKPOINT_PAUSE = 4.0, 9.0
@@ -170,7 +170,9 @@ class _Fit:
                 yield Working(run_id, f"Compiling for {size} pixels", compiling=True)
                 level = next_level
             chunk_began = time.monotonic()
-            self.state, report, shown = self._do(self._advance, chunk_s, entering)
+            # A compile is left to itself when a stop comes; steps end within their chunk.
+            linger_s = 0.0 if entering else _LINGER_S
+            self.state, report, shown = self._do(self._advance, chunk_s, entering, linger_s=linger_s)
             self.has_residual = self.has_residual or (entering and level == 0)
             clock.add(report.level, len(report.losses), time.monotonic() - chunk_began)
             course.elapsed_s = before + time.monotonic() - began
@@ -204,6 +206,7 @@ class _Fit:
         if not entering or report.diverged:
             return state, report, None
         shown = self._preview(state, report.level, self._shown_ms)
+        take_snapshot(self._solver, state)
         if report.level == 0:
             self._solver.residual(state)
         # The first call of a fit does a step or two: there is nothing to see yet.
@@ -233,9 +236,9 @@ class _Fit:
                 shown = self._do(self._preview, self.state, level, wish_ms)
             yield shown
 
-    def _do(self, work: Callable[..., _T], *values: Any) -> _T:
+    def _do(self, work: Callable[..., _T], *values: Any, linger_s: float = _LINGER_S) -> _T:
         with device_errors():
-            return self._patience.do(partial(work, *values), _LINGER_S)
+            return self._patience.do(partial(work, *values), linger_s)
 
 
 @contextmanager

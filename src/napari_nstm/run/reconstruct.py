@@ -15,6 +15,7 @@ from napari_nstm.io.result import CHECKPOINT
 from napari_nstm.io.store import StoreRecord, StoreWriter, open_result
 from napari_nstm.run.claims import family, refuse_if_running
 from napari_nstm.run.execute import Opened, estimate, execute
+from napari_nstm.run.failures import in_plain_words
 from napari_nstm.run.job import JobSource, load_job, with_fit
 from napari_nstm.run.patience import Controls
 from napari_nstm.run.plan import RawInput, make_plan
@@ -93,6 +94,7 @@ def resume(
     return _last_result(iter_resume(store, raw, device=device, should_stop=should_stop), on_event)
 
 
+@in_plain_words
 def iter_reconstruct(
     job: JobSource,
     raw: RawInput = None,
@@ -127,6 +129,7 @@ def iter_reconstruct(
     yield from execute(plan, create, controls, began)
 
 
+@in_plain_words
 def iter_resume(
     store: str | Path,
     raw: RawInput = None,
@@ -166,6 +169,7 @@ def iter_resume(
     yield from execute(plan, reopen, controls, began)
 
 
+@in_plain_words
 def iter_estimate(
     job: JobSource,
     raw: RawInput = None,

@@ -1,0 +1,123 @@
+"""The form of a whole job: what is filled in becomes the job, and problems stand at their rows."""
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_nstm._qt.job_form import JobForm
+from napari_nstm._qt.raw_layer import KEY
+from napari_nstm.core.errors import InputError
+from napari_nstm.run.plan import check_job
+
+ACQUISITION = {
+    "pixel_size_um": 0.5,
+    "wavelength_um": 0.525,
+    "na_objective": 0.25,
+    "na_illumination": 0.25,
+    "source_angles_deg": [90, 270, 0, 180],
+}
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+@pytest.fixture
+def form(viewer, qtbot):
+    made = JobForm(viewer)
+    qtbot.addWidget(made)
+    yield made
+    made.disconnect_viewer()
+
+
+def frames(n=4, size=64):
+    return np.random.default_rng(0).poisson(1000, (n, size, size)).astype(np.uint16)
+
+
+def add(viewer, **more):
+    return viewer.add_image(frames(), name="raw", **more)
+
+
+def fill(form, **changes):
+    form.acquisition.set_content({**ACQUISITION, **changes})
+
+
+def test_without_frames_there_is_no_job_and_nothing_is_blamed(form, tmp_path):
+    assert form.job(tmp_path / "r.zarr") is None
+    assert form.acquisition.problems() == {}
+
+
+def test_what_is_filled_in_is_a_job_that_can_run(form, viewer, tmp_path):
+    add(viewer)
+    fill(form, timestamps_ms=[0, 25, 50, 75])
+    job = form.job(tmp_path / "r.zarr", preview_every_s=0.3)
+    assert (job.modality, job.raw, job.output.preview_every_s) == ("dpc", "raw", 0.3)
+    checked = check_job(job, form.reader()(), tmp_path)
+    assert checked.frame_times_ms == (0, 25, 50, 75)
+    assert checked.settings.wavelength_um == 0.525
+
+
+def test_every_missing_value_is_marked(form, viewer, tmp_path):
+    add(viewer)
+    assert form.job(tmp_path / "r.zarr") is None
+    assert {"pixel_size_um", "wavelength_um", "na_objective", "na_illumination"} <= set(form.acquisition.problems())
+
+
+def test_pixel_size_comes_from_the_layer_and_goes_back(form, viewer):
+    raw = add(viewer, scale=(1, 0.3, 0.3), units=("pixel", "um", "um"))
+    assert form.acquisition.content()["pixel_size_um"] == pytest.approx(0.3)
+    raw.scale = (1, 0.4, 0.4)
+    assert form.acquisition.content()["pixel_size_um"] == pytest.approx(0.4)
+    fill(form, pixel_size_um=0.5)
+    assert "0.5 µm" in form.place_raw()
+    np.testing.assert_allclose(raw.scale, (1, 0.5, 0.5))
+    assert form.place_raw() is None
+
+
+def test_a_sample_fills_the_form_in(form, viewer, tmp_path):
+    known = {"kind": "raw", "modality": "dpc", "acquisition": ACQUISITION}
+    add(viewer, metadata={KEY: known})
+    assert form.job(tmp_path / "r.zarr").acquisition["wavelength_um"] == 0.525
+
+
+def test_a_background_from_a_layer_travels_with_the_frames(form, viewer, tmp_path):
+    add(viewer)
+    viewer.add_image(np.full((64, 64), 1000.0), name="empty")
+    fill(form, background={"kind": "image", "path": "layer: empty"})
+    job = form.job(tmp_path / "r.zarr")
+    read = form.reader()()
+    np.testing.assert_array_equal(read.extras["background.path"], 1000.0)
+    assert check_job(job, read, tmp_path).raw.extras["background.path"].shape == (64, 64)
+
+
+def test_frames_are_read_again_only_when_they_changed(form, viewer):
+    raw = add(viewer)
+    fill(form)
+    first = form.reader(fresh=False)()
+    assert form.reader(fresh=False)() is first
+    raw.data = frames(8)
+    assert len(form.reader(fresh=False)().frames) == 8
+    assert form.reader()() is not form.reader()()
+
+
+def test_problems_go_to_their_rows(form, viewer):
+    add(viewer)
+    assert form.show_error(InputError("raw", "3 pixels that are NaN", "finite counts"))
+    assert "finite counts" in form.raw.problem.text()
+    assert form.show_problem("acquisition.wavelength_um", "Too long.")
+    assert form.acquisition.problems()["wavelength_um"] == "Too long."
+    assert form.show_problem("fit.device", "No GPU.")
+    assert form.show_problem("output.times", "Too many.")
+    assert not form.show_problem(None, "What?")
+    form.clear_problems()
+    assert form.acquisition.problems() == {}
+    assert form.raw.problem.isHidden()
+
+
+def test_times_of_many_frames_are_written_short(form, viewer, tmp_path):
+    viewer.add_image(frames(8), name="raw")
+    fill(form)
+    form.acquisition.editor("timestamps_ms").setText("0, 25, ...")
+    job = form.job(tmp_path / "r.zarr")
+    assert tuple(job.acquisition["timestamps_ms"]) == tuple(25.0 * k for k in range(8))
