@@ -7,9 +7,17 @@ from tests._qt.small_store import write_store
 
 from napari_nstm._qt.layers.result import read_result
 from napari_nstm._qt.live import LiveLayers
+from napari_nstm._qt.raw_layer import known_of
 from napari_nstm.core.events import Preview
 
 PX = 0.5
+
+
+def show(live, *previews, share=0.1):
+    """Show each often enough for all its layers to be made."""
+    for one in previews:
+        for _ in range(3):
+            live.show(one, share, 1.0)
 
 
 def preview(size=64, step_px=1, low=0.0, u_px=3.0, step=1):
@@ -31,20 +39,30 @@ def viewer():
 
 def test_one_image_a_channel_and_one_layer_of_arrows(viewer):
     live = LiveLayers(viewer, "cells")
-    live.show(preview(step_px=4), 0.1)
+    show(live, preview(step_px=4))
     assert [layer.name for layer in viewer.layers] == ["absorption — cells", "phase — cells", "motion — cells"]
     assert [layer.visible for layer in viewer.layers] == [False, True, True]
     _, phase, motion = viewer.layers
     np.testing.assert_allclose(phase.scale, (2.0, 2.0))
-    np.testing.assert_allclose(motion.scale, (PX, PX))
+    np.testing.assert_allclose(motion.scale, (1, PX, PX))
+    assert (motion.data[:, 0, 0] == 1).all(), "they stand at the frame that is shown"
     assert [str(unit) for unit in phase.units] == ["micrometer", "micrometer"]
+
+
+def test_layers_are_made_one_at_a_time_the_picture_first(viewer):
+    live = LiveLayers(viewer, "cells")
+    names = []
+    for _ in range(4):
+        live.show(preview(), 0.0)
+        names.append([layer.name.partition(" ")[0] for layer in viewer.layers])
+    assert names == [["phase"], ["phase", "motion"], *[["absorption", "phase", "motion"]] * 2]
 
 
 def test_finer_pictures_come_into_the_same_layers(viewer):
     live = LiveLayers(viewer, "cells")
-    live.show(preview(step_px=4), 0.1)
+    show(live, preview(step_px=4))
     before, n = list(viewer.layers), len(viewer.layers[-1].data)
-    live.show(preview(step_px=1, u_px=5), 0.1)
+    show(live, preview(step_px=1, u_px=5))
     assert list(viewer.layers) == before
     assert viewer.layers["phase — cells"].data.shape == (64, 64)
     np.testing.assert_allclose(viewer.layers["phase — cells"].scale, (PX, PX))
@@ -55,11 +73,11 @@ def test_finer_pictures_come_into_the_same_layers(viewer):
 
 def test_arrows_have_the_length_of_the_motion_where_something_is_seen(viewer):
     live = LiveLayers(viewer, "cells")
-    live.show(preview(u_px=3), 0.1)
-    live.show(preview(u_px=6), 0.1)
+    show(live, preview(u_px=3))
+    show(live, preview(u_px=6))
     motion = viewer.layers["motion — cells"]
-    np.testing.assert_allclose(motion.data[:, 1], np.tile([0, 6], (len(motion.data), 1)), atol=1e-5)
-    starts, alpha = motion.data[:, 0], motion.edge_color[:, 3]
+    np.testing.assert_allclose(motion.data[:, 1], np.tile([0, 0, 6], (len(motion.data), 1)), atol=1e-5)
+    starts, alpha = motion.data[:, 0, 1:], motion.edge_color[:, 3]
     inside = (np.abs(starts + np.array([0, 6]) - 32) < 12).all(axis=1)  # where their tips are now
     corner = (starts < 6).all(axis=1)
     assert (alpha[inside] > 0.5).all()
@@ -70,7 +88,7 @@ def test_contrast_follows_then_stays(viewer):
     live = LiveLayers(viewer, "cells")
     phase = None
     for share in (0.0, 0.2, 0.4):
-        live.show(preview(low=10 * share), share)
+        show(live, preview(low=10 * share), share=share)
         phase = viewer.layers["phase — cells"]
         assert phase.contrast_limits[0] == pytest.approx(10 * share)
     live.show(preview(low=100), 0.8)
@@ -79,28 +97,28 @@ def test_contrast_follows_then_stays(viewer):
 
 def test_contrast_that_the_user_set_is_theirs(viewer):
     live = LiveLayers(viewer, "cells")
-    live.show(preview(), 0.1)
+    show(live, preview())
     viewer.layers["phase — cells"].contrast_limits = (0.2, 0.8)
-    live.show(preview(low=5), 0.1)
+    show(live, preview(low=5))
     assert list(viewer.layers["phase — cells"].contrast_limits) == [0.2, 0.8]
 
 
 def test_a_layer_that_the_user_deleted_does_not_come_back_before_the_end(viewer):
     live = LiveLayers(viewer, "cells")
-    live.show(preview(), 0.1)
+    show(live, preview())
     viewer.layers.remove("phase — cells")
-    live.show(preview(u_px=7), 0.1)
+    show(live, preview(u_px=7))
     assert [layer.name for layer in viewer.layers] == ["absorption — cells", "motion — cells"]
-    assert viewer.layers["motion — cells"].data[0, 1, 1] == pytest.approx(7)
+    assert viewer.layers["motion — cells"].data[0, 1, 2] == pytest.approx(7)
 
 
 def test_layers_of_an_earlier_run_are_left_alone(viewer):
     first = LiveLayers(viewer, "cells")
-    first.show(preview(u_px=3), 0.1)
+    show(first, preview(u_px=3))
     second = LiveLayers(viewer, "cells (2)")
-    second.show(preview(low=9, u_px=9), 0.1)
+    show(second, preview(low=9, u_px=9))
     assert viewer.layers["phase — cells"].data.min() == 0
-    assert viewer.layers["motion — cells"].data[0, 1, 1] == pytest.approx(3)
+    assert viewer.layers["motion — cells"].data[0, 1, 2] == pytest.approx(3)
     second.remove()
     assert [layer.name for layer in viewer.layers] == ["absorption — cells", "phase — cells", "motion — cells"]
 
@@ -109,17 +127,28 @@ def test_the_result_takes_their_place_and_keeps_what_the_user_chose(viewer, tmp_
     result = read_result(write_store(tmp_path / "result.zarr"))
     raw = viewer.add_image(np.zeros((len(result.times_ms), *result.reconstruction[0].shape[1:])), scale=(1, PX, PX))
     live = LiveLayers(viewer, "cells")
-    live.show(preview(), 0.1)
+    show(live, preview())
     viewer.layers["phase — cells"].colormap = "magma"
     viewer.layers["motion — cells"].visible = False
     viewer.scene.camera.zoom = 3.0
     viewer.dims.set_current_step(0, 1)
-    made = live.replace_by(result)
+    motion = viewer.layers["motion — cells"]
+    made = list(live.become(result))
     assert viewer.layers[0] is raw
-    assert list(viewer.layers)[1:] == made
+    assert [layer.name for layer in viewer.layers][1:] == [
+        "conventional absorption — cells",
+        "conventional phase — cells",
+        "absorption — cells",
+        "phase — cells",
+        "motion — cells",
+    ]
+    assert set(made) == set(list(viewer.layers)[1:])
+    assert viewer.layers["motion — cells"] is motion, "turned into the result, not made anew"
+    assert len(motion.data) == len(motion.edge_color) == len(result.times_ms) * result.points.n
     phase = viewer.layers["phase — cells"]
     assert phase.data.shape == result.reconstruction[1].shape
     assert phase.colormap.name == "magma"
     assert not viewer.layers["motion — cells"].visible
+    assert known_of(phase)["kind"] == "reconstruction"
     assert viewer.scene.camera.zoom == 3.0
     assert viewer.dims.current_step[0] == 1

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.toy import moving_blobs
 
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import ChildError
@@ -142,14 +144,14 @@ def test_a_defect_is_one_sentence_and_a_traceback_in_the_log(child, jobs, tmp_pa
 
 
 @posix
-def test_a_killed_child_is_told_with_the_last_line_of_its_log(environment, jobs, tmp_path):
+def test_a_killed_child_is_told(environment, jobs, tmp_path):
     with Child(environment) as child:
         run_id = child.run(jobs["slow"], tmp_path)
         wait_for(child, run_id, Checkpointed)
         with child.log_path.open("a") as log:
-            log.write("the last words\n\n")
+            log.write("what others wrote\n\n")
         os.kill(child.pid, signal.SIGKILL)
-        with pytest.raises(ChildError, match=r"killed \(signal 9\): the last words"):
+        with pytest.raises(ChildError, match=r"killed from outside \(signal 9\); [^:]*memory runs out\.$"):
             list(child.events(run_id, PATIENCE_S))
         with pytest.raises(ChildError, match="killed"):
             list(iter(child.poll, None))
@@ -242,6 +244,109 @@ def test_a_child_outlives_no_parent_and_the_run_can_be_resumed(environment, slow
     uninterrupted = reconstruct(whole, base_dir=tmp_path)
     loss = [np.mean((result.reconstruction[:, 0] - frames) ** 2) for result in (resumed, uninterrupted)]
     assert abs(10 * np.log10(loss[0] / loss[1])) < 0.3
+
+
+def test_an_estimate_is_quick_and_runs_nothing(child, jobs, tmp_path):
+    asked = child.estimate(jobs["slow"], tmp_path)
+    events = list(child.events(asked, PATIENCE_S))
+    assert isinstance(events[-1], Prepared)
+    assert events[-1].n_steps == 500_000
+    assert not (tmp_path / "result.zarr").exists()
+    bad = child.estimate(jobs["slow"].model_copy(update={"raw": "none.tif"}), tmp_path)
+    failed = list(child.events(bad, PATIENCE_S))[-1]
+    assert (type(failed), failed.field) == (Failed, "raw")
+
+
+def test_the_moment_of_previews_can_be_chosen_while_a_run_goes_on(child, jobs, tmp_path):
+    run_id = child.run(jobs["slow"], tmp_path)
+    events = child.events(run_id, PATIENCE_S)
+    assert next(e for e in events if isinstance(e, Preview)).time_ms == 2.0
+    next(e for e in events if isinstance(e, Progress))
+    child.show(run_id, 0.25)
+    shown = next(e for e in events if isinstance(e, Preview) and e.time_ms != 2.0)
+    assert shown.time_ms == 0.25
+    child.stop(run_id)
+    assert wait_for(child, run_id, Finished).status == "stopped"
+
+
+def test_shared_frames_serve_any_number_of_jobs(child, job, frames, tmp_path):
+    folder = child.log_path.parent
+    shared = child.share(RawData(frames, {"dark": np.ones(3)}, (0.5, 0.5), "a layer"))
+    written = sorted(folder.glob("shared-*.npy"))
+    assert len(written) == 2
+    for k in range(2):
+        job["output"]["path"] = str(tmp_path / f"{k}.zarr")
+        content = job_from_mapping({**job, "raw": "a layer"})
+        assert isinstance(list(child.events(child.estimate(content, tmp_path, shared), PATIENCE_S))[-1], Prepared)
+        assert wait_for(child, child.run(content, tmp_path, shared), Finished).status == "finished"
+        np.testing.assert_array_equal(np.load(tmp_path / f"{k}.zarr" / "raw.npy"), frames)
+        assert sorted(folder.glob("shared-*.npy")) == written
+    child.release(shared)
+    assert not list(folder.glob("shared-*.npy"))
+    late = wait_for(child, child.run(content, tmp_path, shared, overwrite=True), Failed)
+    assert late.message == "The raw data were released before their run began."
+
+
+def test_frames_shared_with_another_process_are_refused(child, job, frames, environment):
+    other = Child(environment).start()
+    shared = other.share(RawData(frames))
+    other.kill()
+    with pytest.raises(ChildError, match="shared with another process"):
+        child.run(job_from_mapping(job), ".", shared)
+    with pytest.raises(ChildError, match="was ended"):
+        other.share(RawData(frames))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limits of another process can be set on Linux only")
+def test_a_child_without_memory_says_so(environment, job, tmp_path):
+    import resource
+
+    import psutil
+
+    frames = np.tile(moving_blobs(64, 3.0)[0], (1, 24, 24))
+    content = job_from_mapping({**job, "raw": "a layer"})
+    with Child(environment) as child:
+        child.wait_ready(PATIENCE_S)
+        used = psutil.Process(child.pid).memory_info().vms
+        before = resource.prlimit(child.pid, resource.RLIMIT_AS, (used + 150_000_000, resource.RLIM_INFINITY))
+        try:
+            sentence = list(child.events(child.run(content, tmp_path, RawData(frames)), PATIENCE_S))[-1].message
+        except ChildError as error:  # C++ ends the process where Python would have told
+            sentence = str(error)
+        assert re.search(r"ran out of memory; a smaller field or fewer frames need less[^.]*\.$", sentence)
+        if child.alive:
+            assert not (tmp_path / "result.zarr").exists()
+            resource.prlimit(child.pid, resource.RLIMIT_AS, before)
+            again = child.run(content, tmp_path, RawData(frames[:, :48, :48]))
+            assert wait_for(child, again, Finished).status == "finished"
+
+
+def test_frames_that_are_no_numbers_are_refused_by_name(child, tmp_path):
+    frames = np.full((4, 48, 48), 1000.0)
+    frames[1, 5, 7] = np.nan
+    optics = {"wavelength_um": 0.525, "na_objective": 0.25, "na_illumination": 0.25, "pixel_size_um": 0.454}
+    optics["source_angles_deg"] = [90, 270, 0, 180]
+    job = job_from_mapping({"modality": "dpc", "raw": "a layer", "acquisition": optics})
+    failed = wait_for(child, child.run(job, tmp_path, RawData(frames, name="a layer")), Failed)
+    assert failed.field == "raw"
+    assert failed.message.startswith("raw: got ")
+    assert "\n" not in failed.message
+
+
+@pytest.mark.parametrize("room_kb", [40, 250])
+def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_made(child, job, frames, small_disk, room_kb):
+    disk = small_disk(room_kb)
+    job["output"]["path"] = str(disk / "result.zarr")
+    run_id = child.run(job_from_mapping({**job, "raw": "a layer"}), disk, RawData(frames))
+    failed = wait_for(child, run_id, Failed)
+    assert re.match(
+        r"^(The raw data|The checkpoint|The result) could not be .*: No space left on device\.", failed.message
+    )
+    if (disk / "result.zarr").exists():  # then its checkpoint is there to go on from
+        assert open_result(disk / "result.zarr").status == "running"
+        assert open_result(disk / "result.zarr").record.step > 0
+    else:
+        assert list(disk.iterdir()) == []
 
 
 def test_it_is_started_once_and_only_then_used():

@@ -39,8 +39,8 @@ def started(toy, frames, tmp_path):
     return start
 
 
-def drain(loop):
-    events = []
+def drain(loop, events=None):
+    events = [] if events is None else events
     while True:
         try:
             events.append(next(loop))
@@ -204,13 +204,9 @@ def test_a_stop_does_not_wait_for_a_compile(started, job, monkeypatch):
 def test_a_stop_at_full_size_can_have_its_residual(started, slow_job):
     seen = []
     loop, _, _, _ = started(slow_job, should_stop=lambda: len(seen) > 2)
-    while True:
-        try:
-            seen.append(next(loop))
-        except StopIteration as end:
-            assert end.value.status == "stopped"
-            assert end.value.has_residual
-            break
+    _, outcome = drain(loop, seen)
+    assert outcome.status == "stopped"
+    assert outcome.has_residual
 
 
 def test_previews_show_the_moment_that_is_wished(started, slow_job):

@@ -117,3 +117,20 @@ def test_a_moment_to_show_may_be_a_whole_number():
 def test_pictures_that_cannot_be_written_are_one_sentence(tmp_path):
     with pytest.raises(StoreError, match=r"^Pictures cannot be written to .*gone: No such file or directory\.$"):
         encode_event(preview(), ArrayFolder(tmp_path / "gone"))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6, dtype=">u2").reshape(2, 3),
+        np.zeros((0, 3)),
+        np.array(3.0),
+        np.asfortranarray(np.eye(3, 4)),
+        [[True]],
+    ],
+)
+def test_arrays_are_written_as_numpy_reads_them(array, tmp_path):
+    write_array(tmp_path / "a.npy", np.asarray(array))
+    read = np.load(tmp_path / "a.npy", mmap_mode="r" if np.size(array) else None, allow_pickle=False)
+    np.testing.assert_array_equal(read, array)
+    assert read.dtype == np.asarray(array).dtype

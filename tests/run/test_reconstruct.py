@@ -264,13 +264,15 @@ def test_the_first_picture_is_the_conventional_one(job_file, job, toy, frames, m
 def test_a_resumed_run_shows_what_it_goes_on_from(job_file):
     seen = []
     stopped = reconstruct(job_file, on_event=seen.append, should_stop=lambda: has_begun(seen))
+    before = stopped.open()
+    scene, step = before.scene_at(1.5), before.record.step
     events = list(iter_resume(stopped.path, preview_time=lambda: 1.5))
     first = next(k for k, e in enumerate(events) if isinstance(e, Progress))
     conventional, reached = [e for e in events[:first] if isinstance(e, Preview)]
     assert conventional.step == 0
-    assert reached.step == stopped.open().record.step > 0
+    assert reached.step == step > 0
     assert reached.time_ms == 1.5
-    np.testing.assert_allclose(reached.scene, stopped.open().scene_at(1.5), atol=1e-6)
+    np.testing.assert_allclose(reached.scene, scene, atol=1e-6)
 
 
 def test_previews_show_the_moment_that_is_wished(job_file, slow_job, tmp_path):

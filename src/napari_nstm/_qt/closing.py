@@ -88,4 +88,3 @@ class CloseGuard(QObject):
         box.addButton("Go on", QMessageBox.ButtonRole.RejectRole)
         box.exec()
         return box.clickedButton() is close
-

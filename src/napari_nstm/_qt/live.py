@@ -1,39 +1,35 @@
-"""The layers of a run that goes on: made at its first picture, updated in place, replaced by its result."""
+"""The layers of a run that goes on: made at its first pictures, updated in place, turned into its result in the end."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Layer, Vectors
 
-from napari_nstm._qt.layers.arrows import ArrowPoints, arrow_colors, arrow_points, arrow_style, motion_at, vectors
+from napari_nstm._qt.layers.arrows import (
+    ArrowPoints,
+    arrow_colors,
+    arrow_points,
+    arrow_style,
+    motion_at,
+    vectors_in_time,
+)
 from napari_nstm._qt.layers.result import ResultArrays, result_layers
-from napari_nstm._qt.raw_layer import KEY, units_of
+from napari_nstm._qt.raw_layer import KEY, known_of, units_of
 from napari_nstm.core.events import Preview
 from napari_nstm.io.draw import contrast_limits
 
 # Contrast follows the picture while it changes most, then stays, so that it does not flicker.
 _FOLLOWED_SHARE = 0.6
-
-
-@dataclass
-class _Channel:
-    layer: Image
-    limits: tuple[float, float]
-
-    @property
-    def limits_are_ours(self) -> bool:
-        """Whether the user left the contrast alone."""
-        return bool(np.allclose(self.layer.contrast_limits, self.limits))
+_MOTION = "motion"
 
 
 class LiveLayers:
     """One Image layer for each channel and one Vectors layer, which follow the previews of one run.
 
-    A layer that the user deletes is not made again before the result.
+    Making a layer holds up the window for a tenth of a second and more: they are made one at a time, and the result
+    comes into the same layers. One that the user deletes is not made again before the result.
 
     Parameters
     ----------
@@ -45,26 +41,25 @@ class LiveLayers:
 
     def __init__(self, viewer: ViewerModel, name: str) -> None:
         self._viewer, self.name = viewer, name
-        self._channels: list[_Channel] = []
-        self._vectors: Vectors | None = None
+        self._made: dict[str, Layer] = {}  # by the channel's name, or `_MOTION`
+        self._limits: dict[str, tuple[float, float]] = {}
         self._points: ArrowPoints | None = None
 
     @property
     def layers(self) -> list[Layer]:
         """Those that are still there."""
-        made = [*(channel.layer for channel in self._channels), self._vectors]
-        return [layer for layer in made if layer is not None and layer in self._viewer.layers]
+        return [layer for layer in self._made.values() if layer in self._viewer.layers]
 
     @property
     def started(self) -> bool:
         """Whether there was a first picture."""
-        return bool(self._channels)
+        return bool(self._made)
 
     def made(self, layer: Layer) -> bool:
         """Whether a layer is, or was, one of them."""
-        return layer is self._vectors or any(channel.layer is layer for channel in self._channels)
+        return any(layer is one for one in self._made.values())
 
-    def show(self, preview: Preview, share_done: float) -> None:
+    def show(self, preview: Preview, share_done: float, frame: float = 0.0) -> None:
         """Show a preview.
 
         Parameters
@@ -73,116 +68,146 @@ class LiveLayers:
             The newest.
         share_done
             Share of the run's steps that are done; 0 to 1.
+        frame
+            Where its moment stands on the slider, which counts frames.
         """
-        if self._channels:
-            self._update(preview, follow=share_done < _FOLLOWED_SHARE)
-        else:
-            self._make(preview)
+        there = self.layers
+        for key, layer in self._made.items():
+            if layer in there:
+                if key == _MOTION:
+                    layer.data, layer.edge_color = self._arrows(preview, frame)
+                else:
+                    self._update_image(key, preview, follow=share_done < _FOLLOWED_SHARE)
+        # The channel to look at is the last; its motion comes next.
+        wanted = [preview.channels[-1], _MOTION, *preview.channels[:-1]]
+        missing = next((key for key in wanted if key not in self._made), None)
+        if missing == _MOTION:
+            self._make_motion(preview, frame)
+        elif missing is not None:
+            self._make_image(missing, preview)
 
     def remove(self) -> None:
         """Take them away: the run reached nothing that could be kept."""
         for layer in self.layers:
             self._viewer.layers.remove(layer)
 
-    def replace_by(self, result: ResultArrays) -> list[Layer]:
-        """Put the layers of the result in their place.
+    def become(self, result: ResultArrays) -> Iterator[Layer]:
+        """Turn them into the result, a layer at a time, so that the window can breathe between.
 
-        What the user changed on them while they watched (contrast, visibility, colours) is kept.
+        What the user changed while they watched (contrast, visibility, colours) is kept.
         """
-        kept = {layer.name: _looks(layer) for layer in self.layers}
-        followed = {c.layer.name for c in self._channels if c.limits_are_ours}
-        made = []
-        with _view_kept(self._viewer):
-            self.remove()
-            for data, attributes, kind in result_layers(result, self.name):
-                looks = kept.get(attributes["name"], {})
-                if attributes["name"] in followed:
-                    looks.pop("contrast_limits", None)
-                layer = Layer.create(data, {**attributes, **looks}, kind)
-                made.append(self._viewer.add_layer(layer))
-        return made
+        found = result_layers(result, self.name)
+        moving = [made for made in found if _known(made)["kind"] != "conventional"]
+        # First what is seen: the last channel, and its motion.
+        for data, attributes, kind in [moving[-2], moving[-1], *moving[:-2]]:
+            key = _known((data, attributes, kind)).get("channel", _MOTION)
+            live = self._made.get(key)
+            if live is not None and live in self._viewer.layers:
+                self._turn(live, data, attributes, follow=_is(live, self._limits.get(key)))
+            else:
+                live = self._viewer.add_layer(Layer.create(data, attributes, kind))
+                self._made[key] = live
+            yield live
+        for data, attributes, kind in (made for made in found if _known(made)["kind"] == "conventional"):
+            yield self._insert_below(Layer.create(data, attributes, kind))
 
     # -- inside -------------------------------------------------------------
 
-    def _make(self, preview: Preview) -> None:
-        last = len(preview.channels) - 1
-        for index, (channel, unit) in enumerate(zip(preview.channels, preview.units, strict=True)):
-            picture = np.array(preview.scene[index])
-            limits = contrast_limits([picture])
-            layer = Image(
-                picture,
-                name=f"{channel} — {self.name}",
-                colormap="gray",
-                contrast_limits=limits,
-                visible=index == last,
-                interpolation2d="linear",  # a coarse picture is blurred, not of large pixels
-                **_placed(preview, preview.spacing_px, {"kind": "preview", "channel": channel, "unit": unit}),
-            )
-            self._channels.append(_Channel(self._viewer.add_layer(layer), limits))
+    def _make_image(self, channel: str, preview: Preview) -> None:
+        index = preview.channels.index(channel)
+        picture = np.array(preview.scene[index])
+        self._limits[channel] = contrast_limits([picture])
+        layer = Image(
+            picture,
+            name=f"{channel} — {self.name}",
+            colormap="gray",
+            contrast_limits=self._limits[channel],
+            visible=index == len(preview.channels) - 1,
+            interpolation2d="linear",  # a coarse picture is blurred, not of large pixels
+            **_placed(preview, {"channel": channel, "unit": preview.units[index]}),
+        )
+        if layer.visible:
+            self._made[channel] = self._viewer.add_layer(layer)
+        else:
+            self._made[channel] = self._insert_below(layer)
+
+    def _make_motion(self, preview: Preview, frame: float) -> None:
         shape = tuple(n * s for n, s in zip(preview.scene.shape[1:], preview.spacing_px, strict=True))
         self._points = arrow_points(shape, preview.pixel_size_um)
-        data, colors = self._arrows(preview)
-        self._vectors = Vectors(
+        data, colors = self._arrows(preview, frame)
+        axes = "t" + "zyx"[-len(shape) :]
+        layer = Vectors(
             data,
             name=f"motion — {self.name}",
             edge_color=colors,
             **arrow_style(self._points, 1.0),
-            **_placed(preview, (1,) * len(shape), {"kind": "preview", "unit": "pixel"}),
+            **{
+                **_placed(preview, {"unit": "pixel"}),
+                "scale": (1.0, *preview.pixel_size_um),
+                "units": units_of(axes),
+                "axis_labels": tuple(axes),
+            },
         )
-        self._viewer.add_layer(self._vectors)
+        self._made[_MOTION] = self._viewer.add_layer(layer)
 
-    def _update(self, preview: Preview, *, follow: bool) -> None:
-        there = self.layers
-        for index, channel in enumerate(self._channels):
-            if channel.layer in there:
-                self._update_channel(channel, np.array(preview.scene[index]), preview, follow=follow)
-        if self._vectors in there:
-            data, colors = self._arrows(preview)
-            self._vectors.data = data
-            self._vectors.edge_color = colors
-
-    def _update_channel(self, channel: _Channel, picture: Any, preview: Preview, *, follow: bool) -> None:
-        layer = channel.layer
-        follows = follow and channel.limits_are_ours
+    def _update_image(self, channel: str, preview: Preview, *, follow: bool) -> None:
+        layer = self._made[channel]
+        picture = np.array(preview.scene[preview.channels.index(channel)])
+        follow = follow and _is(layer, self._limits[channel])
+        placed = _placed(preview, known_of(layer))
         layer.data = picture
-        layer.metadata = {KEY: {**layer.metadata[KEY], "time_ms": preview.time_ms}}
-        scale = tuple(s * size for s, size in zip(preview.spacing_px, preview.pixel_size_um, strict=True))
-        if not np.allclose(layer.scale, scale):
-            layer.scale = scale
-        if follows:
-            channel.limits = contrast_limits([picture])
-            layer.contrast_limits = channel.limits
+        layer.metadata = placed["metadata"]
+        if not np.allclose(layer.scale, placed["scale"]):
+            layer.scale = placed["scale"]
+        if follow:
+            self._limits[channel] = contrast_limits([picture])
+            layer.contrast_limits = self._limits[channel]
 
-    def _arrows(self, preview: Preview) -> tuple[Any, Any]:
+    def _arrows(self, preview: Preview, frame: float) -> tuple[Any, Any]:
         points = self._points
         u_px = motion_at(points, preview.motion_um, preview.motion_spacing_px)
         visible = points.visible(np.asarray(preview.scene[-1]), preview.spacing_px, u_px)
-        return vectors(points, u_px), arrow_colors(u_px, visible, shortest_px=points.shortest_px(1.0))
+        data = vectors_in_time(points, u_px[None])
+        data[:, 0, 0] = frame
+        return data, arrow_colors(u_px, visible, shortest_px=points.shortest_px(1.0))
+
+    def _turn(self, layer: Layer, data: Any, attributes: Mapping[str, Any], *, follow: bool) -> None:
+        layer.data = data
+        names = ["scale", "translate", "units", "axis_labels", "metadata"]
+        if isinstance(layer, Vectors):
+            names += ["edge_color", "edge_width", "length"]
+        else:
+            layer.interpolation2d = "nearest"  # every pixel is there now, and shown as it is
+            names += ["contrast_limits"] * follow
+        for name in names:
+            if name in attributes:
+                setattr(layer, name, attributes[name])
+
+    def _insert_below(self, layer: Layer) -> Layer:
+        """Put a layer that is not shown below the others; what is selected stays so."""
+        active = self._viewer.layers.selection.active
+        lowest = min((self._viewer.layers.index(one) for one in self.layers), default=len(self._viewer.layers))
+        self._viewer.layers.insert(lowest, layer)
+        self._viewer.layers.selection.active = active
+        return layer
 
 
-def _placed(preview: Preview, spacing_px: tuple[int, ...], known: Mapping[str, Any]) -> dict[str, Any]:
-    axes = "zyx"[-len(spacing_px) :]
+def _known(made: Any) -> Mapping[str, Any]:
+    """Return what a layer-to-be says of itself."""
+    return made[1]["metadata"][KEY]
+
+
+def _is(layer: Layer, limits: tuple[float, float] | None) -> bool:
+    """Whether the user left the contrast alone."""
+    return limits is not None and bool(np.allclose(layer.contrast_limits, limits))
+
+
+def _placed(preview: Preview, about: Mapping[str, Any]) -> dict[str, Any]:
+    axes = "zyx"[-len(preview.spacing_px) :]
+    now = {"kind": "preview", "run_id": preview.run_id, "time_ms": preview.time_ms}
     return {
-        "scale": tuple(s * size for s, size in zip(spacing_px, preview.pixel_size_um, strict=True)),
+        "scale": tuple(s * size for s, size in zip(preview.spacing_px, preview.pixel_size_um, strict=True)),
         "units": units_of(axes),
         "axis_labels": tuple(axes),
-        "metadata": {KEY: {**known, "run_id": preview.run_id, "time_ms": preview.time_ms}},
+        "metadata": {KEY: {**about, **now}},
     }
-
-
-def _looks(layer: Layer) -> dict[str, Any]:
-    looks: dict[str, Any] = {"visible": layer.visible, "opacity": layer.opacity}
-    if isinstance(layer, Image):
-        looks |= {"colormap": layer.colormap, "contrast_limits": tuple(layer.contrast_limits), "gamma": layer.gamma}
-    return looks
-
-
-@contextmanager
-def _view_kept(viewer: ViewerModel) -> Iterator[None]:
-    """Keep camera and slider where they are while layers are replaced."""
-    camera, step = viewer.scene.camera, viewer.dims.current_step
-    center, zoom = camera.center, camera.zoom
-    yield
-    camera.center, camera.zoom = center, zoom
-    if len(step) == viewer.dims.ndim:
-        viewer.dims.current_step = step

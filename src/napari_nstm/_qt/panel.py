@@ -1,10 +1,12 @@
 """The plugin's panel: one form, one button, and the picture sharpens in the viewer."""
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import napari
+import numpy as np
 from napari.layers import Layer
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
@@ -196,7 +198,7 @@ class ReconstructPanel(QWidget):
         if isinstance(event, Preview):
             if not self._live.started:
                 self._hide_earlier()
-            self._live.show(event, event.step / max(self._n_steps, 1))
+            self._live.show(event, event.step / max(self._n_steps, 1), self._frame_at(event.time_ms))
         elif isinstance(event, Progress):
             self.bar.show_progress(event, _size_at(self._checked, event.level))
         elif isinstance(event, Working):
@@ -224,9 +226,8 @@ class ReconstructPanel(QWidget):
 
     def _load(self, path: Path, live: LiveLayers, message: str) -> None:
         def show(read: ResultArrays) -> None:
-            layers = live.replace_by(read)
-            self._viewer.layers.selection.active = layers[-2]
             self._show_result(open_result(path), live.name)
+            self._in_turns(live.become(read))
 
         def failed(error: Exception) -> None:
             # Ended before its first checkpoint: there is nothing but the pictures that were shown.
@@ -234,6 +235,11 @@ class ReconstructPanel(QWidget):
             self.bar.say(f"{message} {_sentence(error)}".strip(), problem=True)
 
         self._background.submit(lambda: read_result(path), show, failed)
+
+    def _in_turns(self, steps: Iterator[Any]) -> None:
+        """Take one step in each turn of the window's event loop."""
+        if not self._closed and next(steps, None) is not None:
+            QTimer.singleShot(0, partial(self._in_turns, steps))
 
     # -- results ------------------------------------------------------------
 
@@ -272,6 +278,11 @@ class ReconstructPanel(QWidget):
         if self.session.running and dims.ndim > 2 and self._checked is not None:
             times = self._checked.frame_times_ms
             self.session.show(times[min(int(dims.current_step[0]), len(times) - 1)])
+
+    def _frame_at(self, time_ms: float) -> float:
+        """Return where a moment stands on the slider, which counts frames."""
+        times = () if self._checked is None else self._checked.frame_times_ms
+        return float(np.interp(time_ms, times, range(len(times)))) if times else 0.0
 
     def _raw_replaced(self) -> None:
         if self.session.running and self.form.raw.layer is self._raw_watched:

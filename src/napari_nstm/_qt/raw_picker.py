@@ -157,4 +157,3 @@ class RawPicker(QWidget):
         axes = axes_of(layer)
         named = f" ({', '.join(axes)})" if axes else ""
         self.about.setText(f"{size}{named}, {layer.dtype}")
-

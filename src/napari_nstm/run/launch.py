@@ -10,6 +10,8 @@ from pathlib import Path
 
 # Signals KILL and TERM, as the status of a process has them.
 _KILLED_FROM_OUTSIDE = (-9, -15)
+# Last words of C++, Python and jax.
+_NO_MEMORY = ("std::bad_alloc", "MemoryError", "RESOURCE_EXHAUSTED", "Cannot allocate memory")
 
 
 def start_process(
@@ -63,11 +65,13 @@ def how_it_ended(status: int | None, log_path: Path) -> str:
             f"The fitting process was killed from outside (signal {-status}); "
             "the system does that when memory runs out."
         )
+    last = _last_line(log_path)
+    if any(word in last for word in _NO_MEMORY):
+        return "The fitting process ran out of memory; a smaller field or fewer frames need less."
     if status is None:
         how = "does not answer"
     else:
         how = f"broke down (signal {-status})" if status < 0 else f"ended with status {status}"
-    last = _last_line(log_path)
     return f"The fitting process {how}" + (f": {last}" if last else ".")
 
 

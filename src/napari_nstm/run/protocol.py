@@ -82,11 +82,22 @@ class ArrayFolder:
 
 
 def write_array(path: Path, array: NDArray[Any]) -> None:
-    """Write an array as .npy so that it appears whole or not at all."""
+    """Write an array as .npy so that it appears whole or not at all.
+
+    Raises
+    ------
+    OSError
+        Says why it cannot be written (numpy's own writing forgets why).
+    """
+    content = np.ascontiguousarray(array)
+    if content.dtype.hasobject:
+        raise ValueError("Object arrays cannot be written")
+    header = np.lib.format.header_data_from_array_1_0(content)
     beside = path.with_name(path.name + ".part")
     try:
         with beside.open("wb") as stream:
-            np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
+            np.lib.format.write_array_header_1_0(stream, header)
+            stream.write(content.reshape(-1).view(np.uint8).data)
         os.replace(beside, path)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -204,12 +204,27 @@ def _common(read: ResultArrays, kind: str, about: Mapping[str, Any], *, in_time:
         "job": record["job"],
         "record": dict(record),
     }
+    first, step = _on_slider(read) if in_time else (0.0, 1.0)
     return {
-        "scale": (1.0,) * in_time + size,
+        "scale": (step,) * in_time + size,
+        "translate": (first,) * in_time + (0.0,) * len(size),
         "units": units_of(axes),
         "axis_labels": tuple(axes),
         "metadata": {KEY: known},
     }
+
+
+def _on_slider(read: ResultArrays) -> tuple[float, float]:
+    """Return first position and step of the moments on the slider, which counts frames.
+
+    Moments that are not evenly spaced between frames are counted themselves.
+    """
+    frames = read.record["frame_times_ms"]
+    where = np.interp(read.times_ms, frames, np.arange(len(frames)))
+    steps = np.diff(where)
+    if not len(steps) or steps[0] <= 0 or not np.allclose(steps, steps[0], atol=1e-6):
+        return 0.0, 1.0
+    return float(where[0]), float(steps[0])
 
 
 def _limits(stack: Any) -> tuple[float, float]:
