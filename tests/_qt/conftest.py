@@ -13,3 +13,27 @@ def _screen():
         pytest.skip("no Qt binding is installed")
     if sys.platform == "linux" and not os.environ.get("DISPLAY"):
         pytest.fail('no screen: run under xvfb-run -a -s "-screen 0 1600x1000x24"', pytrace=False)
+
+
+@pytest.fixture
+def window(make_napari_viewer_proxy, qtbot, tmp_path, monkeypatch):
+    """A viewer with a small moving sample and the panel, opened as the menu does."""
+    from tests._qt.panel_window import Window
+
+    from napari_nstm._qt.samples import simulation_layers
+    from napari_nstm.core.grids import Channel
+    from napari_nstm.imaging.base import SimulationRequest
+    from napari_nstm.imaging.registry import modality
+
+    monkeypatch.setenv("NAPARI_NSTM_RUNS", str(tmp_path / "runs"))
+    viewer = make_napari_viewer_proxy(show=True)
+    viewer.window.resize(1300, 760)
+    simulation = modality("dpc").simulate(SimulationRequest(size=96, displacement_px=4))
+    channels = (Channel("absorption", ""), Channel("phase", "rad"))
+    for data, attributes, kind in simulation_layers(simulation, "dpc", channels, [0.0, 25.0, 50.0, 75.0], "sample"):
+        getattr(viewer, f"add_{kind}")(data, **attributes)
+    _, panel = viewer.window.add_plugin_dock_widget("napari-nstm", "Reconstruct a moving sample")
+    panel.form.fit.set_content({**panel.form.fit.content(), "epochs": 200})
+    qtbot.waitUntil(panel.bar.button.isEnabled)
+    yield Window(viewer, panel)
+    panel.shutdown()

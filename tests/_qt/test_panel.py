@@ -1,64 +1,15 @@
 """The whole way through the panel's own widgets, in a real window, with real fits."""
 
 import time
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pytest
+from tests._qt.panel_window import ends, kinds, layer_of, run
 
-from napari_nstm._qt.panel import ReconstructPanel
 from napari_nstm._qt.raw_layer import known_of
-from napari_nstm._qt.samples import simulation_layers
-from napari_nstm.core.grids import Channel
-from napari_nstm.imaging.base import SimulationRequest
-from napari_nstm.imaging.registry import modality
 from napari_nstm.io.result import open_result
 
 pytestmark = pytest.mark.timeout(240)
-
-
-@dataclass
-class Window:
-    viewer: Any
-    panel: ReconstructPanel
-
-
-def kinds(viewer):
-    return [known_of(layer).get("kind") for layer in viewer.layers]
-
-
-def layer_of(viewer, kind, channel=None):
-    """The newest layer of a kind."""
-    found = [layer for layer in viewer.layers if known_of(layer).get("kind") == kind]
-    return [layer for layer in found if channel is None or known_of(layer)["channel"] == channel][-1]
-
-
-@pytest.fixture
-def window(make_napari_viewer_proxy, qtbot, tmp_path, monkeypatch):
-    """A viewer with a small moving sample and the panel, opened as the menu does."""
-    monkeypatch.setenv("NAPARI_NSTM_RUNS", str(tmp_path / "runs"))
-    viewer = make_napari_viewer_proxy(show=True)
-    viewer.window.resize(1300, 760)
-    simulation = modality("dpc").simulate(SimulationRequest(size=96, displacement_px=4))
-    channels = (Channel("absorption", ""), Channel("phase", "rad"))
-    for data, attributes, kind in simulation_layers(simulation, "dpc", channels, [0.0, 25.0, 50.0, 75.0], "sample"):
-        getattr(viewer, f"add_{kind}")(data, **attributes)
-    _, panel = viewer.window.add_plugin_dock_widget("napari-nstm", "Reconstruct a moving sample")
-    panel.form.fit.set_content({**panel.form.fit.content(), "epochs": 200})
-    qtbot.waitUntil(panel.bar.button.isEnabled)
-    yield Window(viewer, panel)
-    panel.shutdown()
-
-
-def run(window):
-    window.panel.bar.button.click()
-    assert window.panel.session.running
-
-
-def ends(window, qtbot):
-    qtbot.waitUntil(lambda: not window.panel.session.running, timeout=120_000)
-    qtbot.waitUntil(lambda: "preview" not in kinds(window.viewer), timeout=10_000)
 
 
 def canvas(viewer):
@@ -164,6 +115,6 @@ def test_closing_the_window_during_a_run_leaves_no_process(window, qtbot):
     process = panel.session.process_id
     window.viewer.close()
     assert not psutil.pid_exists(process)
-    interrupted = panel._runs.interrupted()
+    interrupted = panel.runs.interrupted()
     assert len(interrupted) == 1
     assert interrupted[0].step > 5

@@ -1,6 +1,7 @@
 """The bar says what will happen and what does, each number with its unit."""
 
 import pytest
+from qtpy.QtCore import Qt
 
 from napari_nstm._qt.run_bar import RunBar, duration, memory
 from napari_nstm.core.events import Prepared, Progress, Working
@@ -88,3 +89,14 @@ def test_durations(seconds, words):
 @pytest.mark.parametrize(("n", "words"), [(1e4, "1 MB"), (86e6, "86 MB"), (1e9, "1.0 GB"), (23.74e9, "23.7 GB")])
 def test_memory(n, words):
     assert memory(n) == words
+
+
+def test_the_keyboard_runs_and_stops(bar, qtbot):
+    bar.set_ready(True)
+    bar.activateWindow()
+    qtbot.waitUntil(bar.isActiveWindow)
+    with qtbot.waitSignal(bar.run_asked):
+        qtbot.keyClick(bar, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    bar.set_running()
+    with qtbot.waitSignal(bar.stop_asked):
+        qtbot.keyClick(bar, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)

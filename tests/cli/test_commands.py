@@ -55,7 +55,8 @@ def test_reconstruct_reports_in_plain_lines_where_there_is_no_terminal(toy, fram
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "Toy camera: 4 frames of 48 x 48 pixels, 0 to 3 ms."
     assert "60 steps, needs about" in lines[1]
-    assert lines[2].startswith("step ")
+    assert lines[2:4] == ["Compiling ...", "Compiling for 48 x 48 pixels ..."]
+    assert lines[4].startswith("step ")
     assert lines[-2].startswith("step 60 of 60, full size, detail 100 %, loss ")
     assert lines[-1].endswith(f"The result is in {tmp_path / 'mine.zarr'}.")
     assert not any("\x1b" in line for line in lines)

@@ -53,6 +53,7 @@ def test_a_log_gets_a_line_every_few_seconds_and_the_last_step(monkeypatch):
 def test_a_log_says_what_takes_time():
     out = io.StringIO()
     with Reporter(Console(file=out, force_terminal=False)) as reporter:
+        reporter.show(Working("r", "Preparing"))
         reporter.show(Working("r", "Compiling for 64 x 64 pixels", compiling=True))
     assert out.getvalue() == "Compiling for 64 x 64 pixels ...\n"
 

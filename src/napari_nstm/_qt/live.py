@@ -57,7 +57,7 @@ class LiveLayers:
 
     def made(self, layer: Layer) -> bool:
         """Whether a layer is, or was, one of them."""
-        return any(layer is one for one in self._made.values())
+        return any(layer == one for one in self._made.values())  # what napari hands out may be a proxy
 
     def show(self, preview: Preview, share_done: float, frame: float = 0.0) -> None:
         """Show a preview.
@@ -105,8 +105,8 @@ class LiveLayers:
             if live is not None and live in self._viewer.layers:
                 self._turn(live, data, attributes, follow=_is(live, self._limits.get(key)))
             else:
-                live = self._viewer.add_layer(Layer.create(data, attributes, kind))
-                self._made[key] = live
+                live = self._made[key] = Layer.create(data, attributes, kind)
+                self._viewer.add_layer(live)
             yield live
         for data, attributes, kind in (made for made in found if _known(made)["kind"] == "conventional"):
             yield self._insert_below(Layer.create(data, attributes, kind))
@@ -126,10 +126,11 @@ class LiveLayers:
             interpolation2d="linear",  # a coarse picture is blurred, not of large pixels
             **_placed(preview, {"channel": channel, "unit": preview.units[index]}),
         )
+        self._made[channel] = layer
         if layer.visible:
-            self._made[channel] = self._viewer.add_layer(layer)
+            self._viewer.add_layer(layer)
         else:
-            self._made[channel] = self._insert_below(layer)
+            self._insert_below(layer)
 
     def _make_motion(self, preview: Preview, frame: float) -> None:
         shape = tuple(n * s for n, s in zip(preview.scene.shape[1:], preview.spacing_px, strict=True))
@@ -148,7 +149,8 @@ class LiveLayers:
                 "axis_labels": tuple(axes),
             },
         )
-        self._made[_MOTION] = self._viewer.add_layer(layer)
+        self._made[_MOTION] = layer
+        self._viewer.add_layer(layer)
 
     def _update_image(self, channel: str, preview: Preview, *, follow: bool) -> None:
         layer = self._made[channel]

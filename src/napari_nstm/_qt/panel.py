@@ -49,8 +49,8 @@ class ReconstructPanel(QWidget):
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._runs = RunFolder()
-        self.session = FitSession(self._runs)
+        self.runs = RunFolder()
+        self.session = FitSession(self.runs)
         self._background = Background(self)
         self._exports = Background(self)  # a long movie must not hold up the next result
         self._live: LiveLayers | None = None
@@ -65,8 +65,8 @@ class ReconstructPanel(QWidget):
         self._guard = CloseGuard(self, self.session, self.shutdown)
         self._connect()
         self.session.warm_up()
-        self._background.submit(self._runs.clear)
-        self._background.submit(self._runs.interrupted, done=self.banner.offer)
+        self._background.submit(self.runs.clear)
+        self._background.submit(self.runs.interrupted, done=self.banner.offer)
         self._check_soon()
 
     # -- layout -------------------------------------------------------------
@@ -104,7 +104,7 @@ class ReconstructPanel(QWidget):
         self.session.trouble.connect(partial(self.bar.say, problem=True))
         self.banner.resume_asked.connect(self._resume)
         self.banner.open_asked.connect(self._open_interrupted)
-        self.banner.discard_asked.connect(lambda run: self._background.submit(lambda: self._runs.discard(run.path)))
+        self.banner.discard_asked.connect(lambda run: self._background.submit(lambda: self.runs.discard(run.path)))
         self._viewer.layers.events.removed.connect(self._layer_removed)
         self._viewer.layers.selection.events.active.connect(self._layer_selected)
         self._viewer.dims.events.current_step.connect(self._slider_moved)
@@ -121,7 +121,7 @@ class ReconstructPanel(QWidget):
     def _check(self) -> None:
         """Check what can be checked without the fitting process, then ask it what a run would need."""
         self._check_number += 1
-        job = self.form.job(self._runs.new_path())
+        job = self.form.job(self.runs.new_path())
         if job is None:
             nothing = self.form.raw.layer is None
             why = "Choose raw frames first." if nothing else "Mend what is marked ⚠ first."
@@ -129,7 +129,7 @@ class ReconstructPanel(QWidget):
             self.bar.show_outlook(None, why)
             return
         self.bar.set_ready(True)
-        read, folder, number = self.form.reader(fresh=False), self._runs.path, self._check_number
+        read, folder, number = self.form.reader(fresh=False), self.runs.path, self._check_number
 
         def check() -> tuple[CheckedJob, RawData]:
             raw = read()
@@ -161,7 +161,7 @@ class ReconstructPanel(QWidget):
 
     def run(self) -> None:
         """Start a run with what the form says."""
-        path = self._runs.new_path()
+        path = self.runs.new_path()
         job = self.form.job(path, preview_every_s=_PREVIEW_EVERY_S)
         if job is None or self.session.running:
             return
@@ -285,13 +285,13 @@ class ReconstructPanel(QWidget):
         return float(np.interp(time_ms, times, range(len(times)))) if times else 0.0
 
     def _raw_replaced(self) -> None:
-        if self.session.running and self.form.raw.layer is self._raw_watched:
+        if self.session.running and self.form.raw.layer == self._raw_watched:
             self.bar.say("The raw frames were changed: this run goes on with those it began with.")
 
     def _layer_removed(self, event: Any) -> None:
         if not self.session.running:
             return
-        if event.value is self._raw_watched:
+        if event.value == self._raw_watched:
             self.bar.say("The raw layer was deleted: the run goes on with the frames it began with.")
         elif self._live is not None and self._live.made(event.value):
             self.bar.say("A layer of this run was deleted: its result will be added at the end.")

@@ -6,6 +6,7 @@ from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QSizePolicy, QVBox
 from napari_nstm.core.events import Prepared, Progress, Working
 
 _GB = 1e9
+_SHORTCUT = "Ctrl+Return"
 
 
 class RunBar(QWidget):
@@ -50,14 +51,14 @@ class RunBar(QWidget):
         self._ready = ready
         if not self._running:
             self.button.setEnabled(ready)
-            self.button.setToolTip("Reconstruct the scene and its motion (Ctrl+Return)." if ready else why_not)
+            self.button.setToolTip(f"Reconstruct the scene and its motion ({_SHORTCUT})." if ready else why_not)
 
     def set_running(self) -> None:
         """Run becomes Stop."""
         self._running = True
-        self.button.setText("Stop")
+        self._call_button("Stop")
         self.button.setEnabled(True)
-        self.button.setToolTip("End the run and keep what was reached.")
+        self.button.setToolTip(f"End the run and keep what was reached ({_SHORTCUT}).")
         self._busy("Starting…")
         self.progress.show()
         self.state.show()
@@ -70,7 +71,7 @@ class RunBar(QWidget):
     def set_idle(self, ready: bool = False) -> None:
         """Stop becomes Run."""
         self._running = False
-        self.button.setText("Run")
+        self._call_button("Run")
         self.progress.hide()
         self.state.hide()
         self.set_ready(ready)
@@ -109,6 +110,10 @@ class RunBar(QWidget):
         """Show a sentence, in place of the one before; an empty one takes it away."""
         self.message.setText(f"⚠ {text}" if problem and text else text)
         self.message.setVisible(bool(text))
+
+    def _call_button(self, name: str) -> None:
+        self.button.setText(name)
+        self.button.setShortcut(_SHORTCUT)  # a new text takes it away
 
     def _busy(self, text: str) -> None:
         self.progress.setRange(0, 0)

@@ -60,10 +60,10 @@ class Reporter:
             self._bar = None
 
     def _show_working(self, event: Working) -> None:
-        if self._bar is None:
-            self.say(f"{event.what} ...")
-        else:
+        if self._bar is not None:
             self._bar.update(self._task, at=f"{event.what} ...")
+        elif event.compiling:  # the rest takes no time worth a line
+            self.say(f"{event.what} ...")
 
     def _show_progress(self, event: Progress) -> None:
         if self._console.is_terminal:

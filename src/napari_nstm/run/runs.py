@@ -33,6 +33,7 @@ __all__ = ["InterruptedRun", "RunFolder", "save_as"]
 
 ENVIRONMENT = "NAPARI_NSTM_RUNS"
 _INTERRUPTED_KEPT = timedelta(days=7)
+_EMPTY_KEPT = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class RunFolder:
         self._remove(path)
 
     def clear(self, max_age_days: float = 30, max_bytes: float = 5e9) -> list[Path]:
-        """Remove runs that are old, then the oldest until the rest takes no more than `max_bytes`.
+        """Remove runs that are old or hold nothing, then the oldest until the rest takes no more than `max_bytes`.
 
         Those that a living process made, and interrupted ones of the last week, stay in any case.
 
@@ -151,7 +152,8 @@ class RunFolder:
         total = sum(sizes.values())
         removed = []
         for path in stores:
-            old = _now() - _last_change(path) > timedelta(days=max_age_days)
+            age = _now() - _last_change(path)
+            old = age > timedelta(days=max_age_days) or (age > _EMPTY_KEPT and _is_empty(path))
             if (old or total > max_bytes) and not _is_needed(path):
                 self._remove(path)
                 removed.append(path)
@@ -180,7 +182,7 @@ class RunFolder:
             if not path.with_suffix("").exists() and not owner_lives(read_note(path.with_suffix(""))):
                 path.unlink(missing_ok=True)
         for path in self.path.glob(".*"):
-            if path.is_dir() and ".zarr." in path.name and _now() - _last_change(path) > timedelta(days=1):
+            if path.is_dir() and ".zarr." in path.name and _now() - _last_change(path) > _EMPTY_KEPT:
                 with suppress(OSError):  # it is tried again the next time
                     remove_folder(path)
 
@@ -196,6 +198,14 @@ def _interrupted(path: Path) -> InterruptedRun | None:
     return InterruptedRun(
         path, title if isinstance(title, str) else path.stem, record.created, record.step, record.n_steps
     )
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether a run ended before its first checkpoint."""
+    try:
+        return read_record(path).status == "running" and not (path / CHECKPOINT).exists()
+    except NstmError:  # no store at all, or damaged: it goes by its age
+        return False
 
 
 def _is_needed(path: Path) -> bool:

@@ -57,12 +57,12 @@ def save_as(
     open_result(store)  # says so where there is none
     refuse_if_running(store)
     _check_target(store, target, overwrite)
-    files = list(_files(store))
-    in_all = sum(path.stat().st_size for path in files)
-    _check_space(target, in_all)
     beside = target.with_name(f".{target.name}.{uuid4().hex[:8]}")
     done = 0
     try:
+        files = list(_files(store))
+        in_all = sum(path.stat().st_size for path in files)
+        _check_space(target, in_all)
         beside.mkdir()
         for path in files:
             copy = beside / path.relative_to(store)
@@ -100,7 +100,7 @@ def _check_space(target: Path, needed: int) -> None:
         return
     if free < needed:
         raise StoreError(
-            f"The result needs {needed / 1e6:.0f} MB, and {target.parent} has {free / 1e6:.0f} MB of free space."
+            f"The result needs {needed / 1e6:.1f} MB, and {target.parent} has {free / 1e6:.1f} MB of free space."
         )
 
 
