@@ -143,7 +143,8 @@ def measure(size: int, n_runs: int) -> None:
     picture = window.first(Preview)
     fitted = window.first(Preview, lambda preview: preview.step > 0)
     window.until(window.idle)
-    print(f"cold, process just started: first picture {picture - clicked:.2f} s, first of the fit {fitted - clicked:.2f} s")
+    waits = f"first picture {picture - clicked:.2f} s, first of the fit {fitted - clicked:.2f} s"
+    print(f"cold, process just started: {waits}")
 
     window.drop_results()
     window.spin(1)

@@ -251,3 +251,10 @@ def test_the_slider_is_passed_on(session, qtbot, tmp_path):
     child = start(session, qtbot, tmp_path)
     session.show(25.0)
     assert told(child, "show") == [("show", "run-1", 25.0)]
+
+
+def test_where_the_slider_stood_at_the_click_is_passed_on_too(session, qtbot, tmp_path):
+    session.run(JOB, lambda: RAW, tmp_path / "run.zarr", "raw")
+    session.show(50.0)
+    wait(qtbot, lambda: told(FakeChild.made[-1], "show"))
+    assert told(FakeChild.made[-1], "show") == [("show", "run-1", 50.0)]

@@ -8,9 +8,11 @@ from typing import Any
 from napari.components import ViewerModel
 from pydantic import ValidationError
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_nstm._qt.form import SettingsForm
+from napari_nstm._qt.form.editors import CalmComboBox
+from napari_nstm._qt.heading import heading
 from napari_nstm._qt.raw_layer import acquisition_of, axes_of, pixel_size_um, read_raw_layer, set_pixel_size
 from napari_nstm._qt.raw_picker import RawPicker
 from napari_nstm.core.data import RawData
@@ -42,7 +44,7 @@ class JobForm(QWidget):
         self._kept: dict[str, dict[str, Any]] = {}  # what was filled in for each modality
         self._held: tuple[Any, ...] = ()  # the arrays that were read last
         self._read: Callable[[], RawData] | None = None
-        self.method = QComboBox()
+        self.method = CalmComboBox()
         self.method.setAccessibleName("Method")
         self.method.setToolTip("Kind of microscope that took the raw frames.")
         self.raw = RawPicker(viewer)
@@ -60,7 +62,7 @@ class JobForm(QWidget):
             ("Fit", self.fit),
             ("Output", self.output),
         ):
-            layout.addWidget(_heading(title))
+            layout.addWidget(heading(title))
             layout.addLayout(part) if isinstance(part, QVBoxLayout) else layout.addWidget(part)
         layout.addStretch(1)
         for name in modality_names():
@@ -222,11 +224,3 @@ def _n_frames(layer: Any) -> int:
     if axes is not None:
         return shape[axes.index("t")] if "t" in axes else 1
     return next((n for n in shape[:-2] if n > 1), 1)
-
-
-def _heading(text: str) -> QLabel:
-    label = QLabel(text)
-    font = label.font()
-    font.setBold(True)
-    label.setFont(font)
-    return label

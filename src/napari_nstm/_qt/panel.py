@@ -9,10 +9,11 @@ import napari
 import numpy as np
 from napari.layers import Layer
 from qtpy.QtCore import QSize, Qt, QTimer
-from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.closing import CloseGuard
+from napari_nstm._qt.heading import heading
 from napari_nstm._qt.interrupted import InterruptedBanner
 from napari_nstm._qt.job_form import JobForm
 from napari_nstm._qt.layers.result import ResultArrays, read_result
@@ -34,6 +35,7 @@ PLUGIN, SAMPLE = "napari-nstm", "dpc_moving_target"
 
 _CHECK_DELAY_MS = 250
 _WIDTH = 360
+_NO_RESULT = "Run a reconstruction, or select a layer of a result: here it becomes files and movies."
 _PREVIEW_EVERY_S = 0.3
 
 
@@ -80,7 +82,10 @@ class ReconstructPanel(QWidget):
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(_scrolled(self.form), "Set up")
-        self.tabs.addTab(_scrolled(self.save, self.movie), "Result")
+        self.result = QLabel(_NO_RESULT)
+        self.result.setWordWrap(True)
+        result = (self.result, heading("Files"), self.save, heading("Movie"), self.movie)
+        self.tabs.addTab(_scrolled(*result), "Result")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.banner)
@@ -173,6 +178,7 @@ class ReconstructPanel(QWidget):
         self._watch(self._title)
         self.bar.say(placed or "")
         self.session.run(job, self.form.reader(), path, self._title)
+        self._slider_moved()
 
     def stop(self) -> None:
         """End the run and keep what it reached."""
@@ -184,6 +190,7 @@ class ReconstructPanel(QWidget):
             self._title = self._new_title(run.title)
             self._watch(self._title)
             self.session.resume(run.path, run.title)
+            self._slider_moved()
 
     def _open_interrupted(self, run: InterruptedRun) -> None:
         self._load(run.path, LiveLayers(self._viewer, self._new_title(run.title)), "")
@@ -246,6 +253,7 @@ class ReconstructPanel(QWidget):
     def _show_result(self, stored: StoredResult | None, name: str) -> None:
         self.movie.set_result(stored, name)
         self.save.set_result(stored, name)
+        self.result.setText(_NO_RESULT if stored is None else _about(stored, name))
 
     def _layer_selected(self, _: object = None) -> None:
         """Movie and files are made of the result whose layer is selected."""
@@ -328,6 +336,12 @@ def _scrolled(*widgets: QWidget) -> QScrollArea:
     area.setWidget(inside)
     area.setMinimumWidth(inside.minimumSizeHint().width() + area.verticalScrollBar().sizeHint().width())
     return area
+
+
+def _about(stored: StoredResult, name: str) -> str:
+    record = stored.record
+    ended = {"running": "interrupted"}.get(stored.status, stored.status)
+    return f"{name}: {ended} at step {record.step} of {record.n_steps}, {record.created[:16].replace('T', ' ')} UTC."
 
 
 def _size_at(checked: CheckedJob | None, level: int) -> str:

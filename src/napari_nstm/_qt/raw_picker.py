@@ -5,6 +5,7 @@ from napari.layers import Image, Layer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
+from napari_nstm._qt.form.editors import CalmComboBox
 from napari_nstm._qt.raw_layer import axes_of, may_be_raw
 
 _NOTHING = 'Drop a file of raw frames onto the viewer, or try a sample: <a href="sample">a moving target</a>.'
@@ -37,7 +38,7 @@ class RawPicker(QWidget):
         self._viewer = viewer
         self._layer: Image | None = None
         self._picked_by_user = False
-        self.combo = QComboBox()
+        self.combo = CalmComboBox()
         self.combo.setAccessibleName("Raw frames")
         self.combo.setToolTip("Layer with the raw frames, in the order in which they were taken.")
         self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)

@@ -53,6 +53,7 @@ class _Run:
     path: Path
     child: Child
     run_id: str | None = None
+    shown_ms: float | None = None
     shared: Any = None
     stop_asked_at: float | None = None
     busy: bool = True  # compiling, or not yet heard of
@@ -151,13 +152,16 @@ class FitSession(QObject):
         if run is None or run.stop_asked_at is not None:
             return
         run.stop_asked_at = time.monotonic()
-        if run.run_id is not None and self._child is not None:
-            self._say(self._child.stop, run.run_id)
+        if run.run_id is not None:
+            self._say(run.child.stop, run.run_id)
 
     def show(self, time_ms: float) -> None:
         """Let the previews of the run show another moment."""
-        if self._run is not None and self._run.run_id is not None and self._child is not None:
-            self._say(self._child.show, self._run.run_id, time_ms)
+        run = self._run
+        if run is not None:
+            run.shown_ms = time_ms
+            if run.run_id is not None:
+                self._say(run.child.show, run.run_id, time_ms)
 
     def estimate(self, job: Job, raw: RawData, folder: Path) -> None:
         """Ask what a run would need; while a run goes on the question waits, and only the last one is answered."""
@@ -197,7 +201,11 @@ class FitSession(QObject):
 
     def _begun(self, run: _Run, run_id: str) -> None:
         run.run_id = run_id
-        if self._run is run and run.stop_asked_at is not None:
+        if self._run is not run:
+            return
+        if run.shown_ms is not None:
+            self.show(run.shown_ms)
+        if run.stop_asked_at is not None:
             self._say(run.child.stop, run_id)
 
     def _not_begun(self, run: _Run, error: Exception) -> None:

@@ -62,7 +62,7 @@ def run_demo(folder: Path, *, size: int, device: str, show: bool) -> int:
         say(f"  {name:<24}{what}")
     if show and can_show():
         say("Opening napari.")
-        open_napari(folder / "reconstruction.ome.tif")
+        open_napari(result.path)
     return 0
 
 
@@ -108,9 +108,9 @@ def can_show() -> bool:
 
 
 def open_napari(path: Path) -> None:
-    """Open a file in napari, in a process of its own that this one does not wait for."""
+    """Open a result in napari, in a process of its own that this one does not wait for."""
     subprocess.Popen(
-        [sys.executable, "-m", "napari", str(path)],
+        [sys.executable, "-m", "napari", "--plugin", "napari-nstm", str(path)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -202,15 +203,23 @@ class _Fit:
 
         Changes nothing here: it may be abandoned.
         """
-        state, report = self._solver.advance(self.state, seconds)
-        if not entering or report.diverged:
-            return state, report, None
-        shown = self._preview(state, report.level, self._shown_ms)
-        take_snapshot(self._solver, state)
-        if report.level == 0:
-            self._solver.residual(state)
+        if not entering:
+            return *self._solver.advance(self.state, seconds), None
+        before = self.state
+        level, _ = self._solver.schedule.stage_at(int(before.step))
+        with ThreadPoolExecutor(1, thread_name_prefix="compile") as threads:
+            rest = threads.submit(self._compile_rest, before, level)
+            state, report = self._solver.advance(before, seconds)
+            rest.result()
         # The first call of a fit does a step or two: there is nothing to see yet.
-        return state, report, shown if self.step else None
+        shown = self._preview(state, level, self._shown_ms) if int(before.step) else None
+        return state, report, shown
+
+    def _compile_rest(self, state: FitState, level: int) -> None:
+        self._preview(state, level, self._shown_ms)
+        take_snapshot(self._solver, state)
+        if level == 0:
+            self._solver.residual(state)
 
     def _preview(self, state: FitState, level: int, time_ms: float | None) -> Preview:
         return make_preview(self._solver, state, self._plan, self._controls.run_id, level, time_ms)
