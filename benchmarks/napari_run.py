@@ -23,7 +23,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_nstm._qt.live import LiveLayers
 from napari_nstm._qt.panel import ReconstructPanel
-from napari_nstm._qt.raw_layer import is_of_a_run, known_of
+from napari_nstm._qt.raw_layer import is_of_a_run
 from napari_nstm._qt.samples import simulation_layers
 from napari_nstm.core.events import Preview, Progress
 from napari_nstm.imaging.base import SimulationRequest
@@ -31,6 +31,7 @@ from napari_nstm.imaging.dpc.layout import CHANNELS
 from napari_nstm.imaging.registry import modality
 
 TIMEOUT_S = 90
+TIMES_MS = (0.0, 25.0, 50.0, 75.0)
 
 
 class Window:
@@ -40,7 +41,7 @@ class Window:
         self.viewer = napari.Viewer(show=True)
         self.viewer.window.resize(1366, 768)
         simulation = modality("dpc").simulate(SimulationRequest(size=size))
-        for data, attributes, kind in simulation_layers(simulation, "dpc", CHANNELS, [0, 25, 50, 75], "sample"):
+        for data, attributes, kind in simulation_layers(simulation, "dpc", CHANNELS, list(TIMES_MS), "sample"):
             getattr(self.viewer, f"add_{kind}")(data, **attributes)
         self.panel = ReconstructPanel(self.viewer)
         self.viewer.window.add_dock_widget(self.panel, area="right")
@@ -72,9 +73,7 @@ class Window:
 
     def idle(self) -> bool:
         """Whether there is neither a run nor a result on its way."""
-        return not self.panel.session.running and not any(
-            known_of(layer).get("kind") == "preview" for layer in self.viewer.layers
-        )
+        return not self.panel.busy
 
     def first(self, kind: type, also: Callable[[object], bool] = lambda _: True) -> float:
         """Wait for the first event of a kind; returns the time of day it came."""
@@ -119,7 +118,7 @@ def replay(window: Window, previews: list[tuple[float, Preview]]) -> list[float]
     with gaps() as found:
         for k, (at, preview) in enumerate(previews):
             window.until(lambda at=at: time.perf_counter() - began >= at - first)
-            live.show(preview, k / len(previews))
+            live.show(preview, k / len(previews), TIMES_MS)
         window.spin(0.5)
     live.remove()
     return found

@@ -29,5 +29,4 @@ def run(window):
 
 
 def ends(window, qtbot):
-    qtbot.waitUntil(lambda: not window.panel.session.running, timeout=120_000)
-    qtbot.waitUntil(lambda: "preview" not in kinds(window.viewer), timeout=10_000)
+    qtbot.waitUntil(lambda: not window.panel.busy, timeout=120_000)

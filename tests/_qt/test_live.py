@@ -11,13 +11,14 @@ from napari_nstm._qt.raw_layer import known_of
 from napari_nstm.core.events import Preview
 
 PX = 0.5
+TIMES_MS = (0.0, 10.0, 20.0)  # previews show the second
 
 
 def show(live, *previews, share=0.1):
     """Show each often enough for all its layers to be made."""
     for one in previews:
         for _ in range(3):
-            live.show(one, share, 1.0)
+            live.show(one, share, TIMES_MS)
 
 
 def preview(size=64, step_px=1, low=0.0, u_px=3.0, step=1):
@@ -53,7 +54,7 @@ def test_layers_are_made_one_at_a_time_the_picture_first(viewer):
     live = LiveLayers(viewer, "cells")
     names = []
     for _ in range(4):
-        live.show(preview(), 0.0)
+        live.show(preview(), 0.0, TIMES_MS)
         names.append([layer.name.partition(" ")[0] for layer in viewer.layers])
     assert names == [["phase"], ["phase", "motion"], *[["absorption", "phase", "motion"]] * 2]
 
@@ -91,7 +92,7 @@ def test_contrast_follows_then_stays(viewer):
         show(live, preview(low=10 * share), share=share)
         phase = viewer.layers["phase — cells"]
         assert phase.contrast_limits[0] == pytest.approx(10 * share)
-    live.show(preview(low=100), 0.8)
+    show(live, preview(low=100), share=0.8)
     assert phase.contrast_limits[0] == pytest.approx(4)
 
 

@@ -1,17 +1,16 @@
 """Movies out of the window: what is chosen is what the file shows; the window goes on; nothing half-made is left."""
 
 import shutil
-import subprocess
 import threading
 
 import imageio.v3 as iio
-import imageio_ffmpeg
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog
 from tests._qt.small_store import write_store
+from tests._qt.video import decode
 
 from napari_nstm._qt import movie_panel as module
 from napari_nstm._qt.background import Background
@@ -67,14 +66,6 @@ def slow(monkeypatch):
     monkeypatch.setattr(module, "write_movie", write_movie)
     yield begun, go
     go.set()
-
-
-def decode(path, size):
-    """Brightness of the frames of a video, (frame, row, column); imageio's own reader leaves its pipes open."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path)]
-    command += ["-f", "rawvideo", "-pix_fmt", "gray", "-"]
-    raw = subprocess.run(command, check=True, capture_output=True).stdout
-    return np.frombuffer(raw, np.uint8).reshape(-1, size[1], size[0])
 
 
 def finish(qtbot, panel):

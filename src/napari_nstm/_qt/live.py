@@ -1,11 +1,12 @@
 """The layers of a run that goes on: made at its first pictures, updated in place, turned into its result in the end."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Layer, Vectors
+from numpy.typing import NDArray
 
 from napari_nstm._qt.layers.arrows import (
     ArrowPoints,
@@ -59,7 +60,7 @@ class LiveLayers:
         """Whether a layer is, or was, one of them."""
         return any(layer == one for one in self._made.values())  # what napari hands out may be a proxy
 
-    def show(self, preview: Preview, share_done: float, frame: float = 0.0) -> None:
+    def show(self, preview: Preview, share_done: float, frame_times_ms: Sequence[float]) -> None:
         """Show a preview.
 
         Parameters
@@ -68,21 +69,21 @@ class LiveLayers:
             The newest.
         share_done
             Share of the run's steps that are done; 0 to 1.
-        frame
-            Where its moment stands on the slider, which counts frames.
+        frame_times_ms
+            Of the run's frames, which the slider counts.
         """
         there = self.layers
         for key, layer in self._made.items():
             if layer in there:
                 if key == _MOTION:
-                    layer.data, layer.edge_color = self._arrows(preview, frame)
+                    self._update_motion(preview, frame_times_ms)
                 else:
                     self._update_image(key, preview, follow=share_done < _FOLLOWED_SHARE)
         # The channel to look at is the last; its motion comes next.
         wanted = [preview.channels[-1], _MOTION, *preview.channels[:-1]]
         missing = next((key for key in wanted if key not in self._made), None)
         if missing == _MOTION:
-            self._make_motion(preview, frame)
+            self._make_motion(preview, frame_times_ms)
         elif missing is not None:
             self._make_image(missing, preview)
 
@@ -132,18 +133,18 @@ class LiveLayers:
         else:
             self._insert_below(layer)
 
-    def _make_motion(self, preview: Preview, frame: float) -> None:
+    def _make_motion(self, preview: Preview, frame_times_ms: Sequence[float]) -> None:
         shape = tuple(n * s for n, s in zip(preview.scene.shape[1:], preview.spacing_px, strict=True))
         self._points = arrow_points(shape, preview.pixel_size_um)
-        data, colors = self._arrows(preview, frame)
+        data, colors, stretch = self._arrows(preview, frame_times_ms, 1.0)
         axes = "t" + "zyx"[-len(shape) :]
         layer = Vectors(
             data,
             name=f"motion — {self.name}",
             edge_color=colors,
-            **arrow_style(self._points, 1.0),
+            **arrow_style(self._points, stretch),
             **{
-                **_placed(preview, {"unit": "pixel"}),
+                **_placed(preview, {"unit": "pixel", "since_ms": frame_times_ms[0]}),
                 "scale": (1.0, *preview.pixel_size_um),
                 "units": units_of(axes),
                 "axis_labels": tuple(axes),
@@ -151,6 +152,15 @@ class LiveLayers:
         )
         self._made[_MOTION] = layer
         self._viewer.add_layer(layer)
+
+    def _update_motion(self, preview: Preview, frame_times_ms: Sequence[float]) -> None:
+        layer = self._made[_MOTION]
+        data, colors, stretch = self._arrows(preview, frame_times_ms, layer.length)
+        layer.metadata = _placed(preview, known_of(layer))["metadata"]
+        layer.data = data
+        layer.edge_color = colors
+        if layer.length != stretch:
+            layer.length = stretch
 
     def _update_image(self, channel: str, preview: Preview, *, follow: bool) -> None:
         layer = self._made[channel]
@@ -165,13 +175,20 @@ class LiveLayers:
             self._limits[channel] = contrast_limits([picture])
             layer.contrast_limits = self._limits[channel]
 
-    def _arrows(self, preview: Preview, frame: float) -> tuple[Any, Any]:
+    def _arrows(
+        self, preview: Preview, frame_times_ms: Sequence[float], stretch: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+        """Return vectors at the slider's position, their colours, and by how much they are lengthened."""
         points = self._points
         u_px = motion_at(points, preview.motion_um, preview.motion_spacing_px)
+        first, last = frame_times_ms[0], frame_times_ms[-1]
+        if preview.time_ms > first and np.any(u_px):
+            # As the result will, which is judged by its longest moment: this one goes on to the last frame.
+            stretch = points.stretch(u_px * (last - first) / (preview.time_ms - first))
         visible = points.visible(np.asarray(preview.scene[-1]), preview.spacing_px, u_px)
         data = vectors_in_time(points, u_px[None])
-        data[:, 0, 0] = frame
-        return data, arrow_colors(u_px, visible, shortest_px=points.shortest_px(1.0))
+        data[:, 0, 0] = np.interp(preview.time_ms, frame_times_ms, np.arange(len(frame_times_ms)))
+        return data, arrow_colors(u_px, visible, shortest_px=points.shortest_px(stretch)), stretch
 
     def _turn(self, layer: Layer, data: Any, attributes: Mapping[str, Any], *, follow: bool) -> None:
         layer.data = data

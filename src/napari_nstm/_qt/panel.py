@@ -1,12 +1,12 @@
 """The plugin's panel: one form, one button, and the picture sharpens in the viewer."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import napari
-import numpy as np
 from napari.layers import Layer
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QTabWidget, QVBoxLayout, QWidget
@@ -39,6 +39,16 @@ _NO_RESULT = "Run a reconstruction, or select a layer of a result: here it becom
 _PREVIEW_EVERY_S = 0.3
 
 
+@dataclass(frozen=True)
+class _Watched:
+    """The run that goes on, as far as the window is concerned."""
+
+    live: LiveLayers
+    raw_layer: Layer | None
+    frame_times_ms: tuple[float, ...]
+    shape: tuple[int, ...]  # of the field, ([z,] y, x)
+
+
 class ReconstructPanel(QWidget):
     """Reconstructs the scene and its motion from a layer of raw frames.
 
@@ -55,13 +65,11 @@ class ReconstructPanel(QWidget):
         self.session = FitSession(self.runs)
         self._background = Background(self)
         self._exports = Background(self)  # a long movie must not hold up the next result
-        self._live: LiveLayers | None = None
-        self._title = ""
-        self._n_steps = 0
+        self._watched: _Watched | None = None
+        self._n_steps = self._n_loading = 0
         self._closed = False
         self._checked: CheckedJob | None = None
         self._check_number = 0
-        self._raw_watched: Layer | None = None
         self._make_widgets()
         show_times(napari_viewer)
         self._guard = CloseGuard(self, self.session, self.shutdown)
@@ -117,6 +125,11 @@ class ReconstructPanel(QWidget):
     def sizeHint(self) -> QSize:  # noqa: N802
         """Qt's name: as wide as labels and values beside each other need."""
         return QSize(_WIDTH, super().sizeHint().height())
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run goes on, or its result is on its way into the viewer."""
+        return self.session.running or self._n_loading > 0
 
     # -- before Run ---------------------------------------------------------
 
@@ -174,11 +187,11 @@ class ReconstructPanel(QWidget):
         placed = self.form.place_raw()
         if placed:
             self._viewer.reset_view()
-        self._title = self._new_title(layer.name)
-        self._watch(self._title)
+        title, known = self._new_title(layer.name), self._checked
+        times, shape = ((0.0,), ()) if known is None else (known.frame_times_ms, known.raw.frames.shape[1:])
         self.bar.say(placed or "")
-        self.session.run(job, self.form.reader(), path, self._title)
-        self._slider_moved()
+        self.session.run(job, self.form.reader(), path, title)
+        self._watch(_Watched(LiveLayers(self._viewer, title), layer, times, shape))
 
     def stop(self) -> None:
         """End the run and keep what it reached."""
@@ -186,28 +199,28 @@ class ReconstructPanel(QWidget):
         self.session.stop()
 
     def _resume(self, run: InterruptedRun) -> None:
-        if not self.session.running:
-            self._title = self._new_title(run.title)
-            self._watch(self._title)
-            self.session.resume(run.path, run.title)
-            self._slider_moved()
+        record = open_result(run.path).record
+        self.session.resume(run.path, run.title)
+        live = LiveLayers(self._viewer, self._new_title(run.title))
+        self._watch(_Watched(live, None, record.frame_times_ms, record.shape))
 
     def _open_interrupted(self, run: InterruptedRun) -> None:
         self._load(run.path, LiveLayers(self._viewer, self._new_title(run.title)), "")
 
-    def _watch(self, title: str) -> None:
-        self._live = LiveLayers(self._viewer, title)
-        self._raw_watched = self.form.raw.layer
+    def _watch(self, watched: _Watched) -> None:
+        self._watched = watched
+        self._n_steps = 0
         self.bar.set_running()
         self.banner.set_resumable(False)
+        self._slider_moved()
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Preview):
-            if not self._live.started:
+            if not self._watched.live.started:
                 self._hide_earlier()
-            self._live.show(event, event.step / max(self._n_steps, 1), self._frame_at(event.time_ms))
+            self._watched.live.show(event, event.step / max(self._n_steps, 1), self._watched.frame_times_ms)
         elif isinstance(event, Progress):
-            self.bar.show_progress(event, _size_at(self._checked, event.level))
+            self.bar.show_progress(event, _size_at(self._watched.shape, event.level))
         elif isinstance(event, Working):
             self.bar.show_working(event)
         elif isinstance(event, Prepared):
@@ -217,7 +230,7 @@ class ReconstructPanel(QWidget):
             self.bar.say(event.message)
 
     def _ended(self, end: RunEnd) -> None:
-        live, self._live = self._live, None
+        live, self._watched = self._watched.live, None
         self.bar.set_idle(ready=True)
         self.banner.set_resumable(True)
         failed = end.status in ("failed", "diverged")
@@ -232,6 +245,8 @@ class ReconstructPanel(QWidget):
             self._load(end.path, live, end.message)
 
     def _load(self, path: Path, live: LiveLayers, message: str) -> None:
+        self._n_loading += 1
+
         def show(read: ResultArrays) -> None:
             self._show_result(open_result(path), live.name)
             self._in_turns(live.become(read))
@@ -239,14 +254,18 @@ class ReconstructPanel(QWidget):
         def failed(error: Exception) -> None:
             # Ended before its first checkpoint: there is nothing but the pictures that were shown.
             live.remove()
+            self._n_loading -= 1
             self.bar.say(f"{message} {_sentence(error)}".strip(), problem=True)
 
         self._background.submit(lambda: read_result(path), show, failed)
 
     def _in_turns(self, steps: Iterator[Any]) -> None:
         """Take one step in each turn of the window's event loop."""
-        if not self._closed and next(steps, None) is not None:
-            QTimer.singleShot(0, partial(self._in_turns, steps))
+        if not self._closed:
+            if next(steps, None) is None:
+                self._n_loading -= 1
+            else:
+                QTimer.singleShot(0, partial(self._in_turns, steps))
 
     # -- results ------------------------------------------------------------
 
@@ -282,26 +301,21 @@ class ReconstructPanel(QWidget):
 
     def _slider_moved(self, _: object = None) -> None:
         """While a run goes on its pictures show the frame that the slider stands at."""
-        dims = self._viewer.dims
-        if self.session.running and dims.ndim > 2 and self._checked is not None:
-            times = self._checked.frame_times_ms
-            self.session.show(times[min(int(dims.current_step[0]), len(times) - 1)])
-
-    def _frame_at(self, time_ms: float) -> float:
-        """Return where a moment stands on the slider, which counts frames."""
-        times = () if self._checked is None else self._checked.frame_times_ms
-        return float(np.interp(time_ms, times, range(len(times)))) if times else 0.0
+        dims, watched = self._viewer.dims, self._watched
+        if watched is not None and dims.ndim > len(watched.shape) > 0:
+            last = len(watched.frame_times_ms) - 1
+            self.session.show(watched.frame_times_ms[min(max(round(dims.point[0]), 0), last)])
 
     def _raw_replaced(self) -> None:
-        if self.session.running and self.form.raw.layer == self._raw_watched:
+        if self._watched is not None and self.form.raw.layer == self._watched.raw_layer:
             self.bar.say("The raw frames were changed: this run goes on with those it began with.")
 
     def _layer_removed(self, event: Any) -> None:
-        if not self.session.running:
+        if self._watched is None:
             return
-        if event.value == self._raw_watched:
+        if event.value == self._watched.raw_layer:
             self.bar.say("The raw layer was deleted: the run goes on with the frames it began with.")
-        elif self._live is not None and self._live.made(event.value):
+        elif self._watched.live.made(event.value):
             self.bar.say("A layer of this run was deleted: its result will be added at the end.")
 
     def shutdown(self) -> None:
@@ -344,11 +358,9 @@ def _about(stored: StoredResult, name: str) -> str:
     return f"{name}: {ended} at step {record.step} of {record.n_steps}, {record.created[:16].replace('T', ' ')} UTC."
 
 
-def _size_at(checked: CheckedJob | None, level: int) -> str:
-    if checked is None:
-        return f"Level {level}"
-    shape = checked.raw.frames.shape[1:]
-    return " × ".join(str(-(-n // 2**level) if axis >= len(shape) - 2 else n) for axis, n in enumerate(shape)) + " px"
+def _size_at(shape: tuple[int, ...], level: int) -> str:
+    coarse = [n if axis < len(shape) - 2 else -(-n // 2**level) for axis, n in enumerate(shape)]
+    return " × ".join(map(str, coarse)) + " px" if coarse else f"Level {level}"
 
 
 def _sentence(error: Exception) -> str:
