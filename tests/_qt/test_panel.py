@@ -3,6 +3,7 @@
 import time
 
 import numpy as np
+import psutil
 import pytest
 from tests._qt.panel_window import ends, kinds, layer_of, run
 from tests._qt.video import decode
@@ -100,8 +101,6 @@ def test_stop_while_it_compiles_is_answered_at_once(window, qtbot):
 
 
 def test_closing_the_window_during_a_run_leaves_no_process(window, qtbot):
-    import psutil
-
     panel = window.panel
     panel.form.fit.set_content({**panel.form.fit.content(), "epochs": 5000})
     run(window)
@@ -112,3 +111,28 @@ def test_closing_the_window_during_a_run_leaves_no_process(window, qtbot):
     interrupted = panel.runs.interrupted()
     assert len(interrupted) == 1
     assert interrupted[0].step > 5
+
+
+def test_an_interrupted_run_is_offered_and_goes_on(window, qtbot):
+    panel = window.panel
+    panel.form.fit.set_content({**panel.form.fit.content(), "epochs": 1000})
+    run(window)
+    qtbot.waitUntil(lambda: panel.bar.progress.maximum() > 0 and panel.bar.progress.value() > 100, timeout=120_000)
+    process = panel.session.process_id
+    window.viewer.window.remove_dock_widget(panel)  # what the cross of its dock does
+    qtbot.waitUntil(lambda: panel.session.process_id is None, timeout=10_000)
+    assert process not in psutil.pids()
+
+    _, second = window.viewer.window.add_plugin_dock_widget("napari-nstm", "Reconstruct a moving sample")
+    window.panel = second
+    qtbot.waitUntil(second.banner.isVisible, timeout=10_000)
+    assert "sample was interrupted at step" in second.banner.text.text()
+    reached = panel.runs.interrupted()[0].step
+    second.banner.resume_button.click()
+    qtbot.waitUntil(lambda: second.bar.progress.value() > reached and "preview" in kinds(window.viewer), timeout=60_000)
+    second.bar.button.click()
+    ends(window, qtbot)
+    assert "Stopped at step" in second.bar.message.text()
+    assert known_of(layer_of(window.viewer, "reconstruction", "phase"))["record"]["step"] > reached
+    assert not second.banner.isVisible()
+    second.shutdown()

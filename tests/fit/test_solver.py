@@ -250,7 +250,7 @@ def test_a_call_takes_about_as_long_as_it_may(rotating, fitted):
         state, report = solver.advance(state, seconds=0.05)
         done.append(report.step)
     assert done[1] == 2  # the first call of a level may compile: it tries only two
-    assert done[2] == 2 + 4
+    assert done[2] == 2 + 1  # the next measures: a step of a large field may be long
     assert done[4] > done[3] > done[2]
 
 
