@@ -1,7 +1,7 @@
 """Closing the window: asked once, and only while a run goes on."""
 
 import pytest
-from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtCore import QEvent, QObject, Qt, Signal, Slot
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_nstm._qt.closing import CloseGuard
@@ -14,6 +14,7 @@ class Session(QObject):
         super().__init__()
         self.running, self.n_shutdown = True, 0
 
+    @Slot()
     def shutdown(self):
         self.n_shutdown += 1
         self.running = False

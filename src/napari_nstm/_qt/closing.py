@@ -27,12 +27,16 @@ class CloseGuard(QObject):
         self._panel, self._session, self._shutdown = panel, session, shutdown
         self._watched: ref[QWidget] | None = None  # weak: a panel that somebody keeps must not keep the window
         panel.installEventFilter(self)
-        # The last resort, where a window goes without a word. Methods of the session alone: it survives the panel.
-        panel.destroyed.connect(session.shutdown)
-        QCoreApplication.instance().aboutToQuit.connect(session.shutdown)
+        # The last resort, where a window goes without a word. It is the session's alone, which survives the panel;
+        # the application, which outlives both, must not keep it.
+        known = ref(session)
+        panel.destroyed.connect(lambda _=None: session.shutdown())
+        QCoreApplication.instance().aboutToQuit.connect(lambda: _shut_down(known()))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         """Qt's name: see what happens to the window and to the panel."""
+        if not hasattr(self, "_panel"):
+            return False  # PySide calls this also while Python takes the object apart
         kind = event.type()
         if watched is self._panel:
             if kind in (QEvent.Type.Show, QEvent.Type.ParentChange):
@@ -88,3 +92,8 @@ class CloseGuard(QObject):
         box.addButton("Go on", QMessageBox.ButtonRole.RejectRole)
         box.exec()
         return box.clickedButton() is close
+
+
+def _shut_down(session: FitSession | None) -> None:
+    if session is not None:
+        session.shutdown()

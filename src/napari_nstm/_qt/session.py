@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, QTimer, Signal, Slot
 
 from napari_nstm._qt.background import Background
 from napari_nstm.core.data import RawData
@@ -170,6 +170,7 @@ class FitSession(QObject):
         self._estimate_wished = partial(self._ask, job, raw, folder)
         self._ask_if_idle()
 
+    @Slot()
     def shutdown(self) -> None:
         """End the process, with a checkpoint of its run; nothing is signalled any more."""
         if self._closed:
