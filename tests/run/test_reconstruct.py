@@ -345,6 +345,7 @@ def test_a_run_that_fails_before_its_first_checkpoint_leaves_nothing(job_file, t
     ("error", "kind", "says"),
     [
         (MemoryError("9 GB"), DeviceError, r"^The computer ran out of memory; a smaller field"),
+        (RuntimeError("can't start new thread"), DeviceError, r"^The computer ran out of memory"),
         (
             OSError(28, "No space left on device", "/a/b"),
             StoreError,

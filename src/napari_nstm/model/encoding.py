@@ -19,12 +19,15 @@ from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
 from napari_nstm.core.settings import EncodingSettings
-from napari_nstm.model.interpolate import hat_matrix, interpolate, is_banded
+from napari_nstm.model.interpolate import hat_matrices, hat_matrix, interpolate, is_banded
 
 Axis = Float[Array, " n"] | np.ndarray
 
 # One factor per axis for the spatial hash of Mueller et al. 2022 (the first is 1, the others large primes).
 _PRIMES = (1, 2_654_435_761, 805_459_861, 3_674_653_429)
+
+# Coarse levels are enlarged together while they fit, padded to one shape, into this many numbers.
+_STACK_ENTRIES = 32_768
 
 
 def level_cells(settings: EncodingSettings) -> tuple[tuple[int, ...], ...]:
@@ -98,8 +101,13 @@ class MultiresolutionEncoding(nn.Module):
         first, *others = axes
         total: Array | float = 0.0
         partial, matrices = [], []
-        for weight, table, cells in zip(weights, self.levels, self.cells, strict=True):
-            enlarged = _along_axes(weight * table, others, cells[1:], start=2)
+        n = self._n_stacked(axes)
+        if n:
+            partial.append(_stacked(self.levels[:n], weights[:n], others, self.cells[:n]))
+            matrices.append(_flat_matrices(first, [cells[0] for cells in self.cells[:n]]))
+        for i in range(n, len(self.levels)):
+            cells = self.cells[i]
+            enlarged = _along_axes(weights[i] * self.levels[i], others, cells[1:], start=2)
             if is_banded(first, cells[0]):
                 total = total + interpolate(enlarged, first, cells[0], 1)
             else:
@@ -109,6 +117,16 @@ class MultiresolutionEncoding(nn.Module):
             coarse = jnp.tensordot(jnp.concatenate(matrices, 1), jnp.concatenate(partial, 1), axes=(1, 1))
             total = total + jnp.moveaxis(coarse, 0, 1)
         return jnp.asarray(total)
+
+    def _n_stacked(self, axes: Sequence[Axis]) -> int:
+        """Count the coarsest levels that are enlarged together, as if all had the corners of the finest of them."""
+        n = 0
+        for i, cells in enumerate(self.cells):
+            padded = (i + 1) * math.prod(self.levels[i].shape)
+            if padded > _STACK_ENTRIES or any(is_banded(x, m) for x, m in zip(axes, cells, strict=True)):
+                break
+            n = i + 1
+        return n if n > 1 else 0
 
     def _draw(self, shapes: Sequence[tuple[int, ...]]) -> Sequence[Array | NDArray[np.float32]]:
         """Draw all levels at once: to compile a draw takes half a second, whatever its size."""
@@ -139,6 +157,28 @@ class MultiresolutionEncoding(nn.Module):
             values = table[_hash(corners, table.shape[0])]
         features: Array = jnp.einsum("...cf,...c->...f", values, weight)
         return features
+
+
+def _stacked(
+    tables: Sequence[Array], weights: Array, others: Sequence[Axis], cells: Sequence[tuple[int, ...]]
+) -> Float[Array, "feature level_corner ..."]:
+    """Enlarge levels along all axes but the first, in one product an axis; level and first axis become one."""
+    shape = tables[-1].shape
+    padded = [jnp.pad(t, [(0, m - n) for m, n in zip(shape, t.shape, strict=True)]) for t in tables]
+    values = jnp.stack(padded) * weights.reshape(-1, *[1] * len(shape))
+    for axis in reversed(range(len(others))):
+        matrices = hat_matrices(others[axis], [c[1 + axis] for c in cells])
+        moved = jnp.moveaxis(values, 3 + axis, 1)
+        values = jnp.moveaxis(jnp.einsum("lnc,lc...->ln...", matrices, moved), 1, 3 + axis)
+    values = jnp.moveaxis(values, 1, 0)
+    return values.reshape(values.shape[0], -1, *values.shape[3:])
+
+
+def _flat_matrices(x: Axis, cells: Sequence[int]) -> Float[Array, "n level_corner"] | np.ndarray:
+    matrices = hat_matrices(x, cells)
+    if isinstance(matrices, np.ndarray):
+        return np.moveaxis(matrices, 0, 1).reshape(len(x), -1)
+    return jnp.moveaxis(matrices, 0, 1).reshape(len(x), -1)
 
 
 def _along_axes(values: Array, axes: Sequence[Axis], cells: Sequence[int], start: int = 1) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -12,18 +13,33 @@ from jaxtyping import Array, Float
 
 # Up to this many cells one product over all of them is faster than many small ones.
 _FEW_CELLS = 48
-# Outputs a block of the banded product holds.
+# Rows a block of the banded product holds, and of that with the transposed matrix, whose windows are wider.
 _BLOCK = 32
+_BLOCK_BACK = 16
 
 
-def hat_matrix(x: Float[Array, " n"] | np.ndarray, cells: int) -> Float[Array, "n corner"]:
-    """Linear interpolation as a matrix: row i holds the weights of the corners around x[i] in [0, 1]."""
-    position = jnp.clip(jnp.asarray(x), 0.0, 1.0) * cells
-    return jnp.maximum(0.0, 1.0 - jnp.abs(position[:, None] - jnp.arange(cells + 1)))
+def hat_matrix(x: Float[Array, " n"] | np.ndarray, cells: int) -> Float[Array, "n corner"] | np.ndarray:
+    """Linear interpolation as a matrix: row i holds the weights of the corners around x[i] in [0, 1].
+
+    It is a numpy array where x is one: a constant of the compiled program, not a part of it.
+    """
+    return hat_matrices(x, (cells,))[0]
+
+
+def hat_matrices(
+    x: Float[Array, " n"] | np.ndarray, cells: Sequence[int]
+) -> Float[Array, "level n corner"] | np.ndarray:
+    """Stack the matrices of several levels; the corners that a coarser level does not have weigh nothing."""
+    corners = np.arange(max(cells) + 1)
+    counts = np.asarray(cells)[:, None]
+    if isinstance(x, np.ndarray):
+        at = np.clip(x, 0.0, 1.0) * counts
+        return np.maximum(0.0, 1.0 - np.abs(at[..., None] - corners)).astype(np.float32)
+    return jnp.maximum(0.0, 1.0 - jnp.abs((jnp.clip(x, 0.0, 1.0) * counts)[..., None] - corners))
 
 
 def apply_along_axes(
-    values: Float[Array, "feature ..."], matrices: Sequence[Float[Array, "out in"]]
+    values: Float[Array, "feature ..."], matrices: Sequence[Float[Array, "out in"] | np.ndarray]
 ) -> Float[Array, "feature ..."]:
     """Multiply every axis after the first by its matrix."""
     for axis, matrix in enumerate(matrices, start=1):
@@ -47,17 +63,47 @@ def interpolate(values: Array, x: Array | np.ndarray, cells: int, axis: int) -> 
 
 
 def _banded(values: Array, x: np.ndarray, cells: int, axis: int) -> Array:
-    # Each block of outputs needs a short window of corners only: the windows are gathered as slices and
-    # multiplied by small matrices, all of which are constants of the compiled program.
-    n_blocks = math.ceil(len(x) / _BLOCK)
-    position = np.clip(np.pad(x, (0, n_blocks * _BLOCK - len(x)), mode="edge"), 0.0, 1.0) * cells
-    blocks = position.reshape(n_blocks, _BLOCK)
-    starts = np.floor(blocks[:, 0]).astype(int)
-    width = min(int(np.max(np.floor(blocks[:, -1]) - starts)) + 2, cells + 1)
-    starts = np.minimum(starts, cells + 1 - width)
-    corners = starts[:, None] + np.arange(width)
-    weights = np.maximum(0.0, 1.0 - np.abs(blocks[:, :, None] - corners[:, None, :])).astype(np.float32)
-    moved = jnp.moveaxis(values, axis, 0)
-    windows = jax.vmap(lambda start: jax.lax.dynamic_slice_in_dim(moved, start, width))(jnp.asarray(starts))
-    out = jnp.einsum("bow,bw...->bo...", weights, windows).reshape(n_blocks * _BLOCK, *moved.shape[1:])
-    return jnp.moveaxis(out[: len(x)], 0, axis)
+    matrix = hat_matrix(x, cells)
+    forth, back = _Band.of(np.asarray(matrix), _BLOCK), _Band.of(np.asarray(matrix).T, _BLOCK_BACK)
+
+    # The gradient is a banded product as well: to scatter windows takes longer to compile and to run.
+    @jax.custom_vjp
+    def product(moved: Array) -> Array:
+        return forth.times(moved)
+
+    product.defvjp(lambda moved: (forth.times(moved), None), lambda _, cotangent: (back.times(cotangent),))
+    return jnp.moveaxis(product(jnp.moveaxis(values, axis, 0)), 0, axis)
+
+
+@dataclass(frozen=True)
+class _Band:
+    """A matrix whose non-zeros lie around a diagonal, as constants of the compiled program.
+
+    Each block of rows needs a short window of columns only: the windows are gathered as slices and
+    multiplied by small matrices.
+    """
+
+    n_rows: int
+    starts: np.ndarray  # (block,) first column of the window
+    weights: np.ndarray  # (block, row, column of the window)
+
+    @classmethod
+    def of(cls, matrix: np.ndarray, rows_per_block: int) -> _Band:
+        n_rows, n_columns = matrix.shape
+        n_blocks = math.ceil(n_rows / rows_per_block)
+        padded = np.pad(matrix, ((0, n_blocks * rows_per_block - n_rows), (0, 0)))
+        blocks = padded.reshape(n_blocks, rows_per_block, n_columns)
+        used = blocks.any(axis=1)
+        starts = used.argmax(axis=1)
+        ends = np.where(used.any(axis=1), n_columns - used[:, ::-1].argmax(axis=1), starts + 1)
+        width = int(np.max(ends - starts))
+        starts = np.minimum(starts, n_columns - width)
+        columns = starts[:, None] + np.arange(width)
+        return cls(n_rows, starts, np.take_along_axis(blocks, columns[:, None, :], axis=2))
+
+    def times(self, values: Float[Array, "column *rest"]) -> Float[Array, "row *rest"]:
+        width = self.weights.shape[-1]
+        starts = jnp.asarray(self.starts, jnp.int32)
+        windows = jax.vmap(lambda start: jax.lax.dynamic_slice_in_dim(values, start, width))(starts)
+        out = jnp.einsum("bow,bw...->bo...", self.weights, windows)
+        return out.reshape(-1, *values.shape[1:])[: self.n_rows]

@@ -89,7 +89,7 @@ class SpaceTimeModel:
         for n_fine, n_coarse, step, last in zip(
             grid.padded_shape, coarse.shape[2:], grid.step, _last_offsets(grid), strict=True
         ):
-            matrices.append(hat_matrix(jnp.arange(n_fine) * (step / last), n_coarse - 1))
+            matrices.append(hat_matrix(np.arange(n_fine) * (step / last), n_coarse - 1))
         flat = coarse.reshape(-1, *coarse.shape[2:])
         return apply_along_axes(flat, matrices).reshape(*coarse.shape[:2], *grid.padded_shape)
 

@@ -22,7 +22,10 @@ def in_plain_words(run: Callable[_P, Generator[Event, None, None]]) -> Callable[
     def told(*args: _P.args, **kwargs: _P.kwargs) -> Generator[Event, None, None]:
         try:
             yield from run(*args, **kwargs)
-        except MemoryError as error:
+        except (MemoryError, RuntimeError) as error:
+            # Python says so, and no more, where there is no memory for another thread's stack.
+            if isinstance(error, RuntimeError) and "can't start new thread" not in str(error):
+                raise
             raise DeviceError("The computer ran out of memory; a smaller field or fewer frames need less.") from error
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
