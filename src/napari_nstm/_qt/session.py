@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal, Slot
 
 from napari_nstm._qt.background import Background
@@ -176,7 +177,8 @@ class FitSession(QObject):
         if self._closed:
             return
         self._closed = True
-        self._timer.stop()
+        if isalive(self._timer):  # at the very end Qt's half of this object may be gone already
+            self._timer.stop()
         self._background.close(wait=True)
         run = self._run
         for child in [*self._dying, *([self._child] if self._child is not None else [])]:
