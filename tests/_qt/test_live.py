@@ -120,7 +120,7 @@ def test_layers_of_an_earlier_run_are_left_alone(viewer):
     show(second, preview(low=9, u_px=9))
     assert viewer.layers["phase — cells"].data.min() == 0
     assert viewer.layers["motion — cells"].data[0, 1, 2] == pytest.approx(3)
-    second.remove()
+    list(second.remove())
     assert [layer.name for layer in viewer.layers] == ["absorption — cells", "phase — cells", "motion — cells"]
 
 

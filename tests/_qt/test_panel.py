@@ -8,7 +8,7 @@ import pytest
 from tests._qt.panel_window import ends, kinds, layer_of, run
 from tests._qt.video import decode
 
-from napari_nstm._qt.raw_layer import known_of
+from napari_nstm._qt.raw_layer import is_of_a_run, known_of
 from napari_nstm.io.result import open_result
 
 pytestmark = pytest.mark.timeout(240)
@@ -98,6 +98,11 @@ def test_stop_while_it_compiles_is_answered_at_once(window, qtbot):
     qtbot.waitUntil(lambda: not panel.session.running, timeout=5000)
     assert time.monotonic() - asked < 3.0  # half a second where nothing else runs; figures are in the benchmark
     assert panel.bar.button.isEnabled()
+    # Nothing was reached: what was shown goes, and the canvas can still be drawn (napari may crash here).
+    ends(window, qtbot)
+    qtbot.wait(300)
+    assert not any(is_of_a_run(layer) for layer in window.viewer.layers)
+    assert canvas(window.viewer).std() > 5
 
 
 def test_closing_the_window_during_a_run_leaves_no_process(window, qtbot):

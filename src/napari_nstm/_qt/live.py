@@ -87,10 +87,14 @@ class LiveLayers:
         elif missing is not None:
             self._make_image(missing, preview)
 
-    def remove(self) -> None:
-        """Take them away: the run reached nothing that could be kept."""
-        for layer in self.layers:
+    def remove(self) -> Iterator[Layer]:
+        """Take them away, one at a time: the run reached nothing that could be kept.
+
+        The canvas must be drawn between two: napari 0.9 crashes where an image and arrows vanish at once.
+        """
+        for layer in reversed(self.layers):
             self._viewer.layers.remove(layer)
+            yield layer
 
     def become(self, result: ResultArrays) -> Iterator[Layer]:
         """Turn them into the result, a layer at a time, so that the window can breathe between.

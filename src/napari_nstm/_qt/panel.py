@@ -17,7 +17,7 @@ from napari_nstm._qt.heading import heading
 from napari_nstm._qt.interrupted import InterruptedBanner
 from napari_nstm._qt.job_form import JobForm
 from napari_nstm._qt.layers.result import ResultArrays, read_result
-from napari_nstm._qt.layers.time_text import show_times
+from napari_nstm._qt.layers.time_text import DRAWN_MS, show_times
 from napari_nstm._qt.live import LiveLayers
 from napari_nstm._qt.movie_panel import MoviePanel
 from napari_nstm._qt.raw_layer import is_of_a_run, known_of
@@ -66,7 +66,7 @@ class ReconstructPanel(QWidget):
         self._background = Background(self)
         self._exports = Background(self)  # a long movie must not hold up the next result
         self._watched: _Watched | None = None
-        self._n_steps = self._n_loading = 0
+        self._n_steps = self._n_tasks = 0
         self._closed = False
         self._checked: CheckedJob | None = None
         self._check_number = 0
@@ -129,7 +129,7 @@ class ReconstructPanel(QWidget):
     @property
     def busy(self) -> bool:
         """Whether a run goes on, or its result is on its way into the viewer."""
-        return self.session.running or self._n_loading > 0
+        return self.session.running or self._n_tasks > 0
 
     # -- before Run ---------------------------------------------------------
 
@@ -240,32 +240,35 @@ class ReconstructPanel(QWidget):
         else:
             self.bar.say(end.message, problem=failed)
         if end.path is None:
-            live.remove()
+            self._in_turns(live.remove(), DRAWN_MS)
         else:
             self._load(end.path, live, end.message)
 
     def _load(self, path: Path, live: LiveLayers, message: str) -> None:
-        self._n_loading += 1
-
         def show(read: ResultArrays) -> None:
             self._show_result(open_result(path), live.name)
             self._in_turns(live.become(read))
+            self._n_tasks -= 1
 
         def failed(error: Exception) -> None:
             # Ended before its first checkpoint: there is nothing but the pictures that were shown.
-            live.remove()
-            self._n_loading -= 1
+            self._in_turns(live.remove(), DRAWN_MS)
+            self._n_tasks -= 1
             self.bar.say(f"{message} {_sentence(error)}".strip(), problem=True)
 
+        self._n_tasks += 1
         self._background.submit(lambda: read_result(path), show, failed)
 
-    def _in_turns(self, steps: Iterator[Any]) -> None:
-        """Take one step in each turn of the window's event loop."""
-        if not self._closed:
-            if next(steps, None) is None:
-                self._n_loading -= 1
-            else:
-                QTimer.singleShot(0, partial(self._in_turns, steps))
+    def _in_turns(self, steps: Iterator[Any], pause_ms: int = 0) -> None:
+        """Take one step at a time, and let the window's event loop turn between."""
+        self._n_tasks += 1
+        self._next_turn(steps, pause_ms)
+
+    def _next_turn(self, steps: Iterator[Any], pause_ms: int) -> None:
+        if self._closed or next(steps, None) is None:
+            self._n_tasks -= 1
+        else:
+            QTimer.singleShot(pause_ms, partial(self._next_turn, steps, pause_ms))
 
     # -- results ------------------------------------------------------------
 

@@ -35,7 +35,7 @@ def test_the_text_follows_the_slider_with_true_times(viewer):
     assert bar.visible
 
 
-def test_text_and_bar_are_there_only_with_a_layer_that_knows_its_times(viewer):
+def test_text_and_bar_are_there_only_with_a_layer_that_knows_its_times(viewer, qtbot):
     show_times(viewer)
     text, bar = viewer.canvas.overlays.text, viewer.canvas.overlays.scale_bar
     viewer.add_image(np.zeros((3, 8, 9)))
@@ -46,7 +46,9 @@ def test_text_and_bar_are_there_only_with_a_layer_that_knows_its_times(viewer):
     layer.visible = True
     assert (text.text, text.visible, bar.visible) == ("20 ms", True, True)
     viewer.layers.remove(layer)
-    assert (text.text, text.visible, bar.visible) == ("", False, False)
+    # Not before the canvas was drawn without the layer.
+    assert (text.visible, bar.visible) == (True, True)
+    qtbot.waitUntil(lambda: (text.text, text.visible, bar.visible) == ("", False, False))
 
 
 def test_the_topmost_layer_counts_also_beside_more_dimensions(viewer):

@@ -6,10 +6,14 @@ from weakref import WeakKeyDictionary, ref
 
 from napari.components import ViewerModel
 from napari.layers import Layer
+from qtpy.QtCore import QCoreApplication, QTimer
 
 from napari_nstm._qt.raw_layer import KEY
 from napari_nstm.io.draw import stretch_note
 from napari_nstm.io.text import time_texts
+
+DRAWN_MS = 100
+"""After this time the canvas was drawn anew, on any machine that can be worked with."""
 
 _WATCHED = ("inserted", "removed", "reordered", "visible", "metadata", "length")
 
@@ -49,7 +53,10 @@ class TimeText:
         self._write(viewer.canvas.overlays.text, "\n".join(line for line in lines if line), was_on)
 
     def _on_layers(self, event: Any) -> None:
-        if event.type in _WATCHED:
+        if event.type == "removed" and QCoreApplication.instance() is not None:
+            # napari 0.9 crashes where a layer and an overlay vanish between two draws.
+            QTimer.singleShot(DRAWN_MS, self.refresh)
+        elif event.type in _WATCHED:
             self.refresh()
 
     def _switch_bar(self, bar: Any) -> None:
