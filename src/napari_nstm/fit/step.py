@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float
 
@@ -57,6 +61,10 @@ def run_steps(
         `losses` has fixed length; entries beyond the steps done are zero, that of a broken step is NaN.
     """
     model = SpaceTimeModel(architecture)
+    # Within the loop weights, gradient and both moments are one vector each: a leaf costs several small kernels
+    # otherwise, and those take as long to compile as large ones.
+    like = state.params
+    sizes = {name: sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(like[name])) for name in like}
 
     def step(carry: tuple[Array, FitState, Array, Array]) -> tuple[Array, FitState, Array, Array]:
         i, state, losses, _ = carry
@@ -64,17 +72,17 @@ def run_steps(
         times, data = problem.batch(jax.random.fold_in(state.key, epoch), index)
         alpha = rates.granularity(state.step + 1)
         loss, gradient = jax.value_and_grad(loss_of)(
-            state.params, problem, model, times * rates.time_scale, data, alpha
+            _unflat(jnp.asarray(state.params), like), problem, model, times * rates.time_scale, data, alpha
         )
+        gradient = _flat(gradient)
         direction, optimizer = _ADAM.update(gradient, state.optimizer)
         decay = rates.decay(state.step)
         rate = {"scene": rates.scene * decay, "motion": rates.motion * decay}
-        params = {
-            name: jax.tree.map(lambda p, d, r=rate[name]: p - r * d, state.params[name], direction[name])
-            for name in state.params
-        }
+        params = (
+            state.params - jnp.concatenate([jnp.full(sizes[name], rate[name]) for name in sorted(like)]) * direction
+        )
         # A finite loss may have a gradient that is not, and that would spoil the weights.
-        slope = sum(jnp.sum(jnp.abs(leaf)) for leaf in jax.tree.leaves(gradient))
+        slope = jnp.sum(jnp.abs(gradient))
         good = jnp.isfinite(loss) & jnp.isfinite(slope)
         new = FitState(params, optimizer, state.key, state.step + 1)
         return i + 1, new, losses.at[i].set(jnp.where(good, loss, jnp.nan)), good
@@ -82,9 +90,28 @@ def run_steps(
     def more(carry: tuple[Array, FitState, Array, Array]) -> Array:
         return (carry[0] < n_steps) & carry[3]
 
-    start = (jnp.zeros((), jnp.int32), state, jnp.zeros(MAX_STEPS_PER_CALL), jnp.asarray(True))
-    _, state, losses, _ = jax.lax.while_loop(more, step, start)
-    return state, losses
+    flat = _map_trees(_flat, state)
+    start = (jnp.zeros((), jnp.int32), flat, jnp.zeros(MAX_STEPS_PER_CALL), jnp.asarray(True))
+    _, flat, losses, _ = jax.lax.while_loop(more, step, start)
+    return _map_trees(lambda vector: _unflat(vector, like), flat), losses
+
+
+def _map_trees(change: Callable[[Any], Any], state: FitState) -> FitState:
+    moments = state.optimizer._replace(mu=change(state.optimizer.mu), nu=change(state.optimizer.nu))
+    return replace(state, params=change(state.params), optimizer=moments)
+
+
+def _flat(tree: Params) -> Float[Array, " weight"]:
+    return jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(tree)])
+
+
+def _unflat(vector: Float[Array, " weight"], like: Params) -> Params:
+    leaves, tree = jax.tree.flatten(like)
+    ends = np.cumsum([math.prod(leaf.shape) for leaf in leaves])
+    parts = jnp.split(vector, ends[:-1])
+    shaped = [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)]
+    params: Params = jax.tree.unflatten(tree, shaped)
+    return params
 
 
 @partial(jax.jit, static_argnames=("architecture",))

@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import NDArray
 
 # Up to this many cells one product over all of them is faster than many small ones.
 _FEW_CELLS = 48
 # Rows a block of the banded product holds, and of that with the transposed matrix, whose windows are wider.
 _BLOCK = 32
-_BLOCK_BACK = 16
+_BLOCK_BACK = 32
 
 
 def hat_matrix(x: Float[Array, " n"] | np.ndarray, cells: int) -> Float[Array, "n corner"] | np.ndarray:
@@ -34,7 +35,8 @@ def hat_matrices(
     counts = np.asarray(cells)[:, None]
     if isinstance(x, np.ndarray):
         at = np.clip(x, 0.0, 1.0) * counts
-        return np.maximum(0.0, 1.0 - np.abs(at[..., None] - corners)).astype(np.float32)
+        weights: np.ndarray = np.maximum(0.0, 1.0 - np.abs(at[..., None] - corners)).astype(np.float32)
+        return weights
     return jnp.maximum(0.0, 1.0 - jnp.abs((jnp.clip(x, 0.0, 1.0) * counts)[..., None] - corners))
 
 
@@ -93,7 +95,7 @@ class _Band:
         n_blocks = math.ceil(n_rows / rows_per_block)
         padded = np.pad(matrix, ((0, n_blocks * rows_per_block - n_rows), (0, 0)))
         blocks = padded.reshape(n_blocks, rows_per_block, n_columns)
-        used = blocks.any(axis=1)
+        used: NDArray[np.bool_] = np.any(blocks != 0, axis=1)
         starts = used.argmax(axis=1)
         ends = np.where(used.any(axis=1), n_columns - used[:, ::-1].argmax(axis=1), starts + 1)
         width = int(np.max(ends - starts))
@@ -101,7 +103,7 @@ class _Band:
         columns = starts[:, None] + np.arange(width)
         return cls(n_rows, starts, np.take_along_axis(blocks, columns[:, None, :], axis=2))
 
-    def times(self, values: Float[Array, "column *rest"]) -> Float[Array, "row *rest"]:
+    def times(self, values: Array) -> Array:
         width = self.weights.shape[-1]
         starts = jnp.asarray(self.starts, jnp.int32)
         windows = jax.vmap(lambda start: jax.lax.dynamic_slice_in_dim(values, start, width))(starts)
