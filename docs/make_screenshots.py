@@ -20,7 +20,7 @@ from napari_nstm._qt.panel import PLUGIN, SAMPLE, ReconstructPanel
 
 IMAGES = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "images"
 SIZE = (1366, 768)
-QUALITY = 82  # of 100: text stays sharp, and the files small
+QUALITY = 72  # of 100: text stays sharp, and the files small
 TIMEOUT_S = 180
 
 
