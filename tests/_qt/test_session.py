@@ -258,3 +258,14 @@ def test_where_the_slider_stood_at_the_click_is_passed_on_too(session, qtbot, tm
     session.show(50.0)
     wait(qtbot, lambda: told(FakeChild.made[-1], "show"))
     assert told(FakeChild.made[-1], "show") == [("show", "run-1", 50.0)]
+
+
+def test_a_process_that_ended_unnoticed_is_replaced_before_a_run(session, qtbot, tmp_path):
+    session.warm_up()
+    old = FakeChild.made[0]
+    wait(qtbot, lambda: session._ready)
+    old.alive = False
+    session.run(JOB, lambda: RAW, tmp_path / "run.zarr", "raw")
+    wait(qtbot, lambda: told(FakeChild.made[-1], "run"))
+    assert FakeChild.made[-1] is not old
+    assert session.ends == []

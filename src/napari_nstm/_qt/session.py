@@ -110,6 +110,8 @@ class FitSession(QObject):
 
     def warm_up(self) -> None:
         """Start the fitting process, unless there is one."""
+        if self._child is not None and self._ready and not self._child.alive:
+            self._retire()  # it ended since the last look at it
         if self._child is None and not self._closed:
             child = self._child = Child(grace_s=_GRACE_S)
             self._ready = False
