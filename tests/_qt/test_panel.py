@@ -46,6 +46,17 @@ def test_from_run_to_movie(window, qtbot, tmp_path):
     assert np.abs(pictures[0] - pictures[1]).mean() > 0.5
     assert not layer_of(window.viewer, "conventional", "phase").visible
 
+    # The arrows tell speed as well as direction.
+    motion = layer_of(window.viewer, "motion")
+    by_direction = motion.edge_color.copy()
+    panel.arrow_color.setCurrentIndex(1)
+    assert panel.arrow_color.currentText() == "coloured by speed"
+    shown = by_direction[:, 3] > 0
+    assert np.abs(motion.edge_color[shown] - by_direction[shown]).max() > 0.2
+    np.testing.assert_array_equal(motion.edge_color[:, 3] > 0, shown)
+    panel.arrow_color.setCurrentIndex(0)
+    np.testing.assert_allclose(motion.edge_color, by_direction, atol=1e-6)
+
     # It is better than what ignores the motion.
     truth = next(layer.data for layer in window.viewer.layers if layer.name.startswith("true phase"))
     conventional = layer_of(window.viewer, "conventional", "phase").data

@@ -9,6 +9,7 @@ from napari.layers import Image, Layer, Vectors
 from numpy.typing import NDArray
 
 from napari_nstm._qt.layers.arrows import (
+    ArrowColor,
     ArrowPoints,
     arrow_colors,
     arrow_points,
@@ -96,12 +97,19 @@ class LiveLayers:
             self._viewer.layers.remove(layer)
             yield layer
 
-    def become(self, result: ResultArrays) -> Iterator[Layer]:
+    def become(self, result: ResultArrays, arrow_color: ArrowColor = "direction") -> Iterator[Layer]:
         """Turn them into the result, a layer at a time, so that the window can breathe between.
 
-        What the user changed while they watched (contrast, visibility, colours) is kept.
+        What the user changed while they watched (contrast, visibility, colour maps) is kept.
+
+        Parameters
+        ----------
+        result
+            What was read of it.
+        arrow_color
+            What the colour of its arrows tells.
         """
-        found = result_layers(result, self.name)
+        found = result_layers(result, self.name, arrow_color)
         moving = [made for made in found if _known(made)["kind"] != "conventional"]
         # First what is seen: the last channel, and its motion.
         for data, attributes, kind in [moving[-2], moving[-1], *moving[:-2]]:

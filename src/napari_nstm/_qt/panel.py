@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import napari
 from napari.layers import Layer
@@ -13,10 +13,12 @@ from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QTabWidget, QVBoxLayout,
 
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.closing import CloseGuard
+from napari_nstm._qt.form.editors import CalmComboBox
 from napari_nstm._qt.heading import heading
 from napari_nstm._qt.interrupted import InterruptedBanner
 from napari_nstm._qt.job_form import JobForm
-from napari_nstm._qt.layers.result import ResultArrays, read_result
+from napari_nstm._qt.layers.arrows import ArrowColor
+from napari_nstm._qt.layers.result import ResultArrays, read_result, recolor
 from napari_nstm._qt.layers.time_text import DRAWN_MS, show_times
 from napari_nstm._qt.live import LiveLayers
 from napari_nstm._qt.movie_panel import MoviePanel
@@ -92,7 +94,13 @@ class ReconstructPanel(QWidget):
         self.tabs.addTab(_scrolled(self.form), "Set up")
         self.result = QLabel(_NO_RESULT)
         self.result.setWordWrap(True)
-        result = (self.result, heading("Files"), self.save, heading("Movie"), self.movie)
+        self.arrow_color = CalmComboBox()
+        self.arrow_color.setAccessibleName("Arrows in the viewer")
+        self.arrow_color.setToolTip("What the colour of the arrows in the viewer tells.")
+        for by in get_args(ArrowColor):
+            self.arrow_color.addItem(f"coloured by {by}", by)
+        arrows = (heading("Arrows in the viewer"), self.arrow_color)
+        result = (self.result, *arrows, heading("Files"), self.save, heading("Movie"), self.movie)
         self.tabs.addTab(_scrolled(*result), "Result")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
@@ -109,6 +117,7 @@ class ReconstructPanel(QWidget):
         self.form.changed.connect(self._check_soon)
         self.form.raw.data_changed.connect(self._raw_replaced)
         self.form.raw.sample_asked.connect(lambda: self._viewer.open_sample(PLUGIN, SAMPLE))
+        self.arrow_color.currentIndexChanged.connect(self._recolor)
         self.bar.run_asked.connect(self.run)
         self.bar.stop_asked.connect(self.stop)
         self.session.happened.connect(self._take)
@@ -247,7 +256,7 @@ class ReconstructPanel(QWidget):
     def _load(self, path: Path, live: LiveLayers, message: str) -> None:
         def show(read: ResultArrays) -> None:
             self._show_result(open_result(path), live.name)
-            self._in_turns(live.become(read))
+            self._in_turns(live.become(read, self.arrow_color.currentData()))
             self._n_tasks -= 1
 
         def failed(error: Exception) -> None:
@@ -284,6 +293,11 @@ class ReconstructPanel(QWidget):
         if store:
             name = layer.name.partition(" — ")[2] or layer.name
             self._background.submit(lambda: open_result(store), lambda stored: self._show_result(stored, name), _ignore)
+
+    def _recolor(self, _: int = 0) -> None:
+        for layer in self._viewer.layers:
+            if known_of(layer).get("kind") == "motion":
+                recolor(layer, self.arrow_color.currentData())
 
     def _hide_earlier(self) -> None:
         """Hide the layers of earlier results, so that the new one is seen."""
