@@ -25,6 +25,7 @@ def test_from_run_to_movie(window, qtbot, tmp_path):
     assert "4 frames of 96 x 96 pixels" in panel.bar.outlook.text()
 
     # The picture changes while the run goes on.
+    window.viewer.dims.set_current_step(0, 3)
     run(window)
     assert panel.bar.button.text() == "Stop"
     qtbot.waitUntil(lambda: "preview" in kinds(window.viewer), timeout=60_000)
@@ -32,7 +33,8 @@ def test_from_run_to_movie(window, qtbot, tmp_path):
     qtbot.waitUntil(lambda: panel.bar.progress.value() > 20 or not panel.session.running, timeout=60_000)
     ends(window, qtbot)
     assert panel.bar.button.text() == "Run"
-    assert np.abs(canvas(window.viewer) - first).mean() > 3
+    at_the_end = canvas(window.viewer)
+    assert np.abs(at_the_end - first).mean() > 3
 
     # The result scrubs with the slider, and says what it is.
     phase = layer_of(window.viewer, "reconstruction", "phase")
@@ -44,6 +46,8 @@ def test_from_run_to_movie(window, qtbot, tmp_path):
         window.viewer.dims.set_current_step(0, frame)
         pictures.append(canvas(window.viewer))
     assert np.abs(pictures[0] - pictures[1]).mean() > 0.5
+    # What stood there when the run ended was the slider's frame, too.
+    assert np.abs(pictures[1] - at_the_end).mean() < 0.1 < np.abs(pictures[0] - at_the_end).mean()
     assert not layer_of(window.viewer, "conventional", "phase").visible
 
     # The arrows tell speed as well as direction.

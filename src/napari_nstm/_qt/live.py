@@ -117,6 +117,7 @@ class LiveLayers:
             live = self._made.get(key)
             if live is not None and live in self._viewer.layers:
                 self._turn(live, data, attributes, follow=_is(live, self._limits.get(key)))
+                self._slice_anew()
             else:
                 live = self._made[key] = Layer.create(data, attributes, kind)
                 self._viewer.add_layer(live)
@@ -213,6 +214,14 @@ class LiveLayers:
         for name in names:
             if name in attributes:
                 setattr(layer, name, attributes[name])
+
+    def _slice_anew(self) -> None:
+        """Let layers that have a time axis now show the slider's moment: napari slices when the slider moves."""
+        dims = self._viewer.dims
+        if dims.ndim > 2 and dims.nsteps[0] > 1:
+            step = dims.current_step[0]
+            dims.set_current_step(0, step - 1 if step else 1)
+            dims.set_current_step(0, step)
 
     def _insert_below(self, layer: Layer) -> Layer:
         """Put a layer that is not shown below the others; what is selected stays so."""
