@@ -37,3 +37,19 @@ def window(make_napari_viewer_proxy, qtbot, tmp_path, monkeypatch):
     qtbot.waitUntil(panel.bar.button.isEnabled)
     yield Window(viewer, panel)
     panel.shutdown()
+
+
+@pytest.fixture
+def background(qapp):
+    from napari_nstm._qt.background import Background
+
+    made = Background()
+    yield made
+    made.close(wait=True)
+
+
+@pytest.fixture
+def stored(tmp_path):
+    from tests._qt.small_store import write_store
+
+    return write_store(tmp_path / "result.zarr")

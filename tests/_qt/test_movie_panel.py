@@ -13,7 +13,6 @@ from tests._qt.small_store import write_store
 from tests._qt.video import decode
 
 from napari_nstm._qt import movie_panel as module
-from napari_nstm._qt.background import Background
 from napari_nstm._qt.movie_panel import MoviePanel
 from napari_nstm._qt.task_row import Outcome, TaskRow
 from napari_nstm.core.errors import InputError
@@ -24,18 +23,6 @@ def _small(monkeypatch):
     """No enlargement: quick to encode."""
     monkeypatch.setattr("napari_nstm.io.movie.COMFORTABLE_PX", 120)
     monkeypatch.setattr("napari_nstm.io.movie._COMFORTABLE_GIF_PX", 120)
-
-
-@pytest.fixture
-def background(qapp):
-    made = Background()
-    yield made
-    made.close(wait=True)
-
-
-@pytest.fixture
-def stored(tmp_path):
-    return write_store(tmp_path / "result.zarr")
 
 
 @pytest.fixture

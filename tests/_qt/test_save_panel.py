@@ -11,22 +11,9 @@ from qtpy.QtWidgets import QFileDialog
 from tests._qt.small_store import PIXEL_UM, write_store
 
 from napari_nstm._qt import save_panel as module
-from napari_nstm._qt.background import Background
 from napari_nstm._qt.save_panel import SavePanel
 from napari_nstm.io.raw import read_raw
 from napari_nstm.io.store import open_result
-
-
-@pytest.fixture
-def background(qapp):
-    made = Background()
-    yield made
-    made.close(wait=True)
-
-
-@pytest.fixture
-def stored(tmp_path):
-    return write_store(tmp_path / "result.zarr")
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Runs use the toy camera: in this process by a patched registry, in a child by an entry point."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -58,22 +56,3 @@ def environment(tmp_path_factory):
         "broken = tests.run.strange_toys:BrokenToy\n"
     )
     return {"PYTHONPATH": os.pathsep.join([str(info.parent), str(ROOT)])}
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """Make a disk with room for so many kilobytes; needs the rights to mount one."""
-    mounted = []
-
-    def make(kilobytes):
-        folder = tmp_path / f"disk{len(mounted)}"
-        folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
-        if sys.platform != "linux" or subprocess.run(command, capture_output=True, check=False).returncode:
-            pytest.skip("a small disk cannot be mounted here")
-        mounted.append(folder)
-        return folder
-
-    yield make
-    for folder in mounted:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)

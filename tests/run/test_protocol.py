@@ -25,7 +25,7 @@ def preview(value=1.0):
         Working("r", "Compiling for 64 x 64 pixels", compiling=True),
         Progress("r", 3, 300, 2, 0.5, float("nan"), 1.25, None),
         Checkpointed("r", 7),
-        Finished("r", "stopped", "/tmp/a b.zarr", "Stopped."),
+        Finished("r", "stopped", "/data/a b.zarr", "Stopped."),
         Failed("r", "output.path", "no"),
     ],
 )

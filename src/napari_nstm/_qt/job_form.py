@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_nstm._qt.form import SettingsForm
 from napari_nstm._qt.form.editors import CalmComboBox
 from napari_nstm._qt.heading import heading
-from napari_nstm._qt.raw_layer import acquisition_of, axes_of, pixel_size_um, read_raw_layer, set_pixel_size
+from napari_nstm._qt.raw_layer import acquisition_of, axes_of, pixel_size_um, read_raw_layer, set_pixel_size, shape_of
 from napari_nstm._qt.raw_picker import RawPicker
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import InputError, input_error_from
@@ -219,7 +219,7 @@ class JobForm(QWidget):
 
 
 def _n_frames(layer: Any) -> int:
-    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+    shape = shape_of(layer)
     axes = axes_of(layer)
     if axes is not None:
         return shape[axes.index("t")] if "t" in axes else 1

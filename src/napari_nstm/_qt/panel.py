@@ -27,9 +27,9 @@ from napari_nstm._qt.run_bar import RunBar
 from napari_nstm._qt.save_panel import SavePanel
 from napari_nstm._qt.session import FitSession, RunEnd
 from napari_nstm.core.data import RawData
-from napari_nstm.core.errors import InputError, NstmError
+from napari_nstm.core.errors import InputError, in_one_sentence
 from napari_nstm.core.events import Event, Failed, Notice, Prepared, Preview, Progress, Working
-from napari_nstm.io.result import StoredResult, open_result
+from napari_nstm.io.result import StoredResult, open_result, read_record
 from napari_nstm.run.plan import CheckedJob, check_job
 from napari_nstm.run.runs import InterruptedRun, RunFolder
 
@@ -176,7 +176,7 @@ class ReconstructPanel(QWidget):
     def _not_runnable(self, error: Exception) -> None:
         shown = isinstance(error, InputError) and self.form.show_error(error)
         self.bar.set_ready(False, "Mend what is marked ⚠ first.")
-        self.bar.show_outlook(None, "Mend what is marked ⚠ first." if shown else f"⚠ {_sentence(error)}")
+        self.bar.show_outlook(None, "Mend what is marked ⚠ first." if shown else f"⚠ {in_one_sentence(error)}")
 
     def _estimated(self, answer: Prepared | Failed) -> None:
         if isinstance(answer, Prepared):
@@ -208,7 +208,7 @@ class ReconstructPanel(QWidget):
         self.session.stop()
 
     def _resume(self, run: InterruptedRun) -> None:
-        record = open_result(run.path).record
+        record = read_record(run.path)
         self.session.resume(run.path, run.title)
         live = LiveLayers(self._viewer, self._new_title(run.title))
         self._watch(_Watched(live, None, record.frame_times_ms, record.shape))
@@ -254,19 +254,24 @@ class ReconstructPanel(QWidget):
             self._load(end.path, live, end.message)
 
     def _load(self, path: Path, live: LiveLayers, message: str) -> None:
-        def show(read: ResultArrays) -> None:
-            self._show_result(open_result(path), live.name)
-            self._in_turns(live.become(read, self.arrow_color.currentData()))
+        def read() -> tuple[StoredResult, ResultArrays]:
+            stored = open_result(path)
+            return stored, read_result(stored)
+
+        def show(answer: tuple[StoredResult, ResultArrays]) -> None:
+            stored, arrays = answer
+            self._show_result(stored, live.name)
+            self._in_turns(live.become(arrays, self.arrow_color.currentData()))
             self._n_tasks -= 1
 
         def failed(error: Exception) -> None:
             # Ended before its first checkpoint: there is nothing but the pictures that were shown.
             self._in_turns(live.remove(), DRAWN_MS)
             self._n_tasks -= 1
-            self.bar.say(f"{message} {_sentence(error)}".strip(), problem=True)
+            self.bar.say(f"{message} {in_one_sentence(error)}".strip(), problem=True)
 
         self._n_tasks += 1
-        self._background.submit(lambda: read_result(path), show, failed)
+        self._background.submit(read, show, failed)
 
     def _in_turns(self, steps: Iterator[Any], pause_ms: int = 0) -> None:
         """Take one step at a time, and let the window's event loop turn between."""
@@ -378,10 +383,6 @@ def _about(stored: StoredResult, name: str) -> str:
 def _size_at(shape: tuple[int, ...], level: int) -> str:
     coarse = [n if axis < len(shape) - 2 else -(-n // 2**level) for axis, n in enumerate(shape)]
     return " × ".join(map(str, coarse)) + " px" if coarse else f"Level {level}"
-
-
-def _sentence(error: Exception) -> str:
-    return str(error) if isinstance(error, NstmError) else f"An unexpected {type(error).__name__}: {error}"
 
 
 def _ignore(_: Exception) -> None:

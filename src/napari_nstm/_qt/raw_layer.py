@@ -49,6 +49,11 @@ def array_of(layer: Image) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
 
 
+def shape_of(layer: Image) -> tuple[int, ...]:
+    """Return the size of a layer's array; of a multiscale layer the full size."""
+    return tuple((layer.data[0] if layer.multiscale else layer.data).shape)
+
+
 def axes_of(layer: Image) -> str | None:
     """Return the axes a layer's labels spell (`tyx`), or None where they say nothing."""
     labels = "".join(layer.axis_labels)

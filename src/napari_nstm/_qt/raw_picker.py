@@ -3,10 +3,11 @@
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_nstm._qt.form.editors import CalmComboBox
-from napari_nstm._qt.raw_layer import axes_of, may_be_raw
+from napari_nstm._qt.form.row import ProblemLine
+from napari_nstm._qt.raw_layer import axes_of, may_be_raw, shape_of
 
 _NOTHING = 'Drop a file of raw frames onto the viewer, or try a sample: <a href="sample">a moving target</a>.'
 
@@ -41,17 +42,15 @@ class RawPicker(QWidget):
         self.combo = CalmComboBox()
         self.combo.setAccessibleName("Raw frames")
         self.combo.setToolTip("Layer with the raw frames, in the order in which they were taken.")
-        self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.combo.setMinimumContentsLength(12)
         self.about = QLabel()
-        self.problem = QLabel()
+        self.problem = ProblemLine()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         for widget in (self.combo, self.about, self.problem):
             layout.addWidget(widget)
-        for label in (self.about, self.problem):
-            label.setWordWrap(True)
+        self.about.setWordWrap(True)
         self.show_problem("")
         self.about.linkActivated.connect(lambda _: self.sample_asked.emit())
         self.combo.activated.connect(self._picked_by_hand)
@@ -78,8 +77,7 @@ class RawPicker(QWidget):
 
     def show_problem(self, text: str) -> None:
         """Show what is wrong with the frames; an empty text takes it away."""
-        self.problem.setText(f"⚠ {text}" if text else "")
-        self.problem.setVisible(bool(text))
+        self.problem.set_text(text)
         self.combo.setAccessibleDescription(text)
 
     def disconnect_viewer(self) -> None:
@@ -153,8 +151,7 @@ class RawPicker(QWidget):
         if layer is None:
             self.about.setText(_NOTHING)
             return
-        shape = layer.data[0].shape if layer.multiscale else layer.data.shape
-        size = " × ".join(map(str, shape))
+        size = " × ".join(map(str, shape_of(layer)))
         axes = axes_of(layer)
         named = f" ({', '.join(axes)})" if axes else ""
         self.about.setText(f"{size}{named}, {layer.dtype}")

@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, QTimer, Signal, Slot
 
 from napari_nstm._qt.background import Background
 from napari_nstm.core.data import RawData
-from napari_nstm.core.errors import ChildError, NstmError
+from napari_nstm.core.errors import ChildError, in_one_sentence
 from napari_nstm.core.events import Event, Failed, Finished, Prepared, Progress, Working
 from napari_nstm.core.settings import Job
 from napari_nstm.run.client import Child
@@ -215,7 +215,7 @@ class FitSession(QObject):
 
     def _not_begun(self, run: _Run, error: Exception) -> None:
         if self._run is run:
-            self._end(RunEnd("failed", None, _sentence(error), getattr(error, "field", None)))
+            self._end(RunEnd("failed", None, in_one_sentence(error), getattr(error, "field", None)))
 
     def _say(self, command: Callable[..., None], *values: Any) -> None:
         try:
@@ -296,9 +296,9 @@ class FitSession(QObject):
         run = self._run
         self._retire()
         if run is not None:
-            self._end(RunEnd("failed", _existing(run.path), _sentence(error)))
+            self._end(RunEnd("failed", _existing(run.path), in_one_sentence(error)))
         elif not self._closed:
-            self.trouble.emit(_sentence(error))
+            self.trouble.emit(in_one_sentence(error))
 
     def _end(self, end: RunEnd) -> None:
         run, self._run = self._run, None
@@ -335,7 +335,7 @@ class FitSession(QObject):
         def not_asked(error: Exception) -> None:
             if child is self._child:
                 self._estimate_id = None
-                self.estimated.emit(Failed("", getattr(error, "field", None), _sentence(error)))
+                self.estimated.emit(Failed("", getattr(error, "field", None), in_one_sentence(error)))
 
         self._estimate_id = _ASKING
         self._background.submit(ask, done=asked, failed=not_asked)
@@ -343,7 +343,3 @@ class FitSession(QObject):
 
 def _existing(path: Path) -> Path | None:
     return path if path.exists() else None
-
-
-def _sentence(error: Exception) -> str:
-    return str(error) if isinstance(error, NstmError) else f"{type(error).__name__}: {error}"

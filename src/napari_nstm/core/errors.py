@@ -49,6 +49,13 @@ class CancelledError(Exception):
     """What was being written is not wanted any more; not for the user's eyes, who knows."""
 
 
+def in_one_sentence(error: BaseException) -> str:
+    """Return what the user reads of any error: its own sentence, or, of a defect, its kind and text in one line."""
+    if isinstance(error, NstmError):
+        return str(error)
+    return f"An unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
 _TAKES = {
     "missing": "a value (it is required)",
     "int_parsing": "a whole number",

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-from napari_nstm.core.errors import InputError, NstmError
+from napari_nstm.core.errors import InputError, NstmError, in_one_sentence
 from napari_nstm.core.events import Event, Failed
 from napari_nstm.run.environment import versions
 from napari_nstm.run.job import job_from_mapping
@@ -141,7 +141,7 @@ def serve(inbox: Inbox, outbox: Outbox) -> None:
             outbox.send(Failed(run_id, getattr(error, "field", None), str(error)))
         except Exception as error:  # noqa: BLE001 -- the parent must hear of a defect; the traceback is in the log
             traceback.print_exc()
-            outbox.send(Failed(run_id, None, f"An unexpected {type(error).__name__}: {_one_line(error)}"))
+            outbox.send(Failed(run_id, None, in_one_sentence(error)))
 
 
 def _events_of(command: dict[str, Any], inbox: Inbox) -> Generator[Event, None, None]:
@@ -171,7 +171,3 @@ def _events_of(command: dict[str, Any], inbox: Inbox) -> Generator[Event, None, 
         preview_time=preview_time,
         run_id=run_id,
     )
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]

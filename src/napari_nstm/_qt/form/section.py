@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_nstm._qt.form.collapsible import Collapsible
 from napari_nstm._qt.form.fields import FieldSpec, field_specs, variant_specs
 from napari_nstm._qt.form.row import Row
+from napari_nstm._qt.heading import heading
 
 _GAP = 7
 
@@ -187,10 +188,7 @@ class Group(QWidget):
     def __init__(self, spec: FieldSpec, dotted: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.spec = spec
-        title = QLabel(spec.label, self)
-        font = title.font()
-        font.setBold(True)
-        title.setFont(font)
+        title = heading(spec.label)
         title.setToolTip(spec.help)
         self.section = Section(field_specs(spec.variants[""]), dotted, self)
         layout = _column(self)

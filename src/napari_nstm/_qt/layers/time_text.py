@@ -1,6 +1,5 @@
 """The time of the moment that is shown, in words on the canvas, and a scale bar."""
 
-from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -8,7 +7,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from qtpy.QtCore import QCoreApplication, QTimer
 
-from napari_nstm._qt.raw_layer import KEY
+from napari_nstm._qt.raw_layer import known_of
 from napari_nstm.io.draw import stretch_note
 from napari_nstm.io.text import time_texts
 
@@ -49,7 +48,7 @@ class TimeText:
         if self._on != was_on:
             self._switch_bar(viewer.canvas.overlays.scale_bar)
         lines = [_time_line(timed[0], viewer.dims)] if timed else []
-        lines += [_arrow_line(layer) for layer in timed if "since_ms" in _known(layer)][:1]
+        lines += [_arrow_line(layer) for layer in timed if "since_ms" in known_of(layer)][:1]
         self._write(viewer.canvas.overlays.text, "\n".join(line for line in lines if line), was_on)
 
     def _on_layers(self, event: Any) -> None:
@@ -87,19 +86,14 @@ def show_times(viewer: ViewerModel) -> TimeText:
     return _of_viewers[viewer]
 
 
-def _known(layer: Layer) -> Mapping[str, Any]:
-    known = layer.metadata.get(KEY)
-    return known if isinstance(known, Mapping) else {}
-
-
 def _knows_time(layer: Layer) -> bool:
-    known = _known(layer)
+    known = known_of(layer)
     return bool(known.get("times_ms")) or known.get("time_ms") is not None
 
 
 def _time_line(layer: Layer, dims: Any) -> str:
     """Return the time of what is shown of a layer; nothing where the slider is outside it."""
-    known = _known(layer)
+    known = known_of(layer)
     times = known.get("times_ms")
     if not times:
         return time_texts([known["time_ms"]])[0]
@@ -109,5 +103,5 @@ def _time_line(layer: Layer, dims: Any) -> str:
 
 
 def _arrow_line(layer: Layer) -> str:
-    since = time_texts([_known(layer)["since_ms"]])[0]
+    since = time_texts([known_of(layer)["since_ms"]])[0]
     return f"arrows: since {since}{stretch_note(layer.length)}"
