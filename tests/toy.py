@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from napari_nstm.core.data import Comparison
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.grids import Channel, Grid, padded_grid
 from napari_nstm.core.presentation import ChannelPresentation
@@ -43,6 +44,13 @@ class ToyProblem:
 
     def present(self, scene):
         return np.asarray(scene)
+
+    def finish(self, canvas):
+        return canvas
+
+    @property
+    def frame_field(self):
+        return self.grid.field_slices
 
 
 def toy_settings(ndim: int = 2, **changes: Any) -> FitSettings:
@@ -94,6 +102,8 @@ class ToyModality:
     Settings: ClassVar[type[AcquisitionSettings]] = ToySettings
     raw_axes: ClassVar[str] = "tyx"
     simulation_options: ClassVar[dict[str, tuple[str, ...]]] = {}
+    estimates: ClassVar[tuple[str, ...]] = ()
+    inspections: ClassVar[dict[str, str]] = {}
 
     def defaults(self, preset, raw, settings):
         return toy_settings(raw.frames.ndim - 1)
@@ -107,7 +117,7 @@ class ToyModality:
         return []
 
     def estimate(self, raw, settings):
-        return settings
+        return settings, []
 
     def normalization(self, raw, settings):
         return {"multiplied_by": settings.gain}
@@ -118,8 +128,9 @@ class ToyModality:
     def frame_times_ms(self, raw, settings):
         return settings.timestamps_ms or tuple(float(i) for i in range(len(raw.frames)))
 
-    def conventional(self, raw, settings):
-        return np.asarray(raw.frames, np.float32).mean(axis=0, keepdims=True) * settings.gain
+    def comparisons(self, raw, settings):
+        mean = np.asarray(raw.frames, np.float32).mean(axis=0, keepdims=True) * settings.gain
+        return (Comparison("conventional", (1.5,), mean[None]),)
 
     def simulate(self, request: SimulationRequest) -> Simulation:
         frames, motion = moving_blobs(request.size, request.displacement_px)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_nstm.core.data import Comparison
 from napari_nstm.core.grids import Channel
 from napari_nstm.core.presentation import ChannelPresentation
 from napari_nstm.core.warp import Canvas, MotionLattice
@@ -66,4 +67,5 @@ def write_store(
         writer.checkpoint(canvas, motion, state, step=40)
         return open_result(path)
     field = canvas.at(np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij")).astype(np.float32))
-    return writer.finish(status, canvas, motion, state, conventional=field if conventional else None, step=100)
+    images = [Comparison("conventional", (sum(TIMES_MS) / len(TIMES_MS),), field[None])] if conventional else []
+    return writer.finish(status, canvas, motion, state, comparisons=images, step=100)

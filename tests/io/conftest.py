@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_nstm.core.data import Comparison
 from napari_nstm.core.grids import Channel
 from napari_nstm.core.presentation import ChannelPresentation
 from napari_nstm.core.warp import Canvas, MotionLattice
@@ -84,7 +85,7 @@ def finished(tmp_path: Path, record, canvas, motion, state, conventional) -> Sto
         canvas,
         motion,
         state,
-        conventional=conventional,
+        comparisons=[Comparison("conventional", (22.5,), conventional[None])],
         residual=residual,
         step=100,
         loss_history=(3.0, 1.0, 0.5),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,61 @@ def test_imagej_tiff_gives_axes_and_pixel_size(tmp_path):
     assert size == pytest.approx((0.3, 0.2, 0.1))
 
 
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [
+        ((2, 3, 4, 6, 5), "tzcyx"),
+        ((2, 1, 4, 6, 5), "tcyx"),
+        ((1, 3, 1, 6, 5), "zyx"),
+        ((7, 1, 1, 6, 5), "tyx"),
+        ((1, 1, 7, 6, 5), "cyx"),
+    ],
+)
+def test_frames_slices_and_channels_of_an_imagej_tiff_are_told_apart(tmp_path, shape, axes):
+    stack = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+    tifffile.imwrite(tmp_path / "raw.tif", stack, imagej=True, metadata={"axes": "TZCYX"})
+    array, found, _ = read_raw(tmp_path / "raw.tif")
+    np.testing.assert_array_equal(array, stack.squeeze())
+    assert found == axes
+
+
+def test_an_imagej_stack_that_does_not_say_of_what_holds_unknown_images(tmp_path):
+    said = "ImageJ=1.53t\nimages=4\n"
+    array, axes, _ = read_raw(as_tiff(tmp_path / "raw.tif", description=said, metadata=None))
+    np.testing.assert_array_equal(array, FRAMES)
+    assert axes == "iyx"
+
+
+@pytest.mark.parametrize("contiguous", [True, False])
+def test_a_plain_tiff_of_many_pages_is_a_stack_of_unknown_images(tmp_path, contiguous):
+    with tifffile.TiffWriter(tmp_path / "raw.tif") as tiff:
+        for frame in FRAMES:
+            tiff.write(frame, contiguous=contiguous, photometric="minisblack", metadata=None)
+    array, axes, size = read_raw(tmp_path / "raw.tif")
+    np.testing.assert_array_equal(array, FRAMES)
+    assert (axes, size) == ("iyx", None)
+
+
+@pytest.mark.parametrize("separate", [True, False])
+def test_a_big_tiff_is_read_once_and_held_once(tmp_path, monkeypatch, separate):
+    pages = np.ones((3, 1024, 1024), np.uint16)
+    with tifffile.TiffWriter(tmp_path / "raw.tif") as tiff:
+        for part in pages if separate else [pages]:
+            tiff.write(part, contiguous=False, photometric="minisblack")
+    read = []
+    whole = tifffile.TiffPageSeries.asarray
+    monkeypatch.setattr(
+        tifffile.TiffPageSeries, "asarray", lambda self, **options: (read.append(self), whole(self, **options))[1]
+    )
+    tracemalloc.start()
+    array, _, _ = read_raw(tmp_path / "raw.tif")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_array_equal(array, pages)
+    assert len(read) == len({id(part) for part in read}) == (3 if separate else 1)
+    assert peak < 1.5 * array.nbytes
+
+
 def test_dots_per_inch_are_no_pixel_size(tmp_path):
     assert read_raw(as_tiff(tmp_path / "raw.tif", resolution=(72, 72), resolutionunit="INCH"))[2] is None
 
@@ -110,6 +166,23 @@ def test_npy_and_npz_are_read_by_name(tmp_path):
     np.testing.assert_array_equal(read_raw(tmp_path / "raw.npy")[0], FRAMES)
     np.testing.assert_array_equal(read_raw(tmp_path / "raw.npz:dark")[0], FRAMES[0])
     np.testing.assert_array_equal(read_raw(str(tmp_path / "raw.npz:frames"))[0], FRAMES)
+
+
+def test_a_complex_transfer_function_comes_back_as_stored(tmp_path):
+    transfer = (np.random.default_rng(0).normal(size=(3, 6, 4, 3, 2)) @ [1, 1j]).astype(np.complex64)
+    np.savez(tmp_path / "raw.npz", OTF=transfer, img=np.zeros((3, 5, 1, 6, 5), np.uint16))
+    array, axes, size = read_raw(tmp_path / "raw.npz:OTF", field="acquisition.otf")
+    np.testing.assert_array_equal(array, transfer)
+    assert (array.dtype, axes, size) == (np.complex64, None, None)
+
+
+@pytest.mark.parametrize("metadata", [{}, None])
+def test_a_transfer_function_of_three_pages_comes_back_as_stored(tmp_path, metadata):
+    orders = np.random.default_rng(0).normal(size=(3, 9, 14)).astype(np.float32)
+    tifffile.imwrite(tmp_path / "otf.tif", orders, photometric="minisblack", metadata=metadata)
+    array, _, size = read_raw(tmp_path / "otf.tif")
+    np.testing.assert_array_equal(array, orders)
+    assert (array.dtype, size) == (np.float32, None)
 
 
 def test_what_the_user_says_about_axes_overrules_the_file(tmp_path):
@@ -236,3 +309,72 @@ def test_other_axes_are_refused_in_words(shape, axes, wanted, said):
 def test_complex_pixels_are_no_intensities():
     with pytest.raises(InputError, match="complex pixels"):
         to_axes(np.zeros((4, 6, 5), complex), "tyx", "tyx")
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "expected"),
+    [
+        ((3, 5, 2, 6, 4), None, (30, 6, 4)),
+        ((3, 5, 2, 6, 4), "tczyx", (30, 6, 4)),
+        ((3, 5, 2, 6, 4), "qiqyx", (30, 6, 4)),
+        ((3, 5, 2, 1, 7, 6, 4), "qqhtzyx", (210, 6, 4)),
+        ((15, 6, 4), None, (15, 6, 4)),
+        ((1, 15, 1, 6, 4), None, (15, 6, 4)),
+        ((6, 4), None, (1, 6, 4)),
+        ((6, 4), "yx", (1, 6, 4)),
+        ((4, 6, 5), "syx", (4, 6, 5)),
+        ((0, 6, 5), None, (0, 6, 5)),
+    ],
+)
+def test_all_axes_before_rows_and_columns_become_one_in_their_order(shape, axes, expected):
+    array = np.arange(np.prod(shape)).reshape(shape)
+    np.testing.assert_array_equal(to_axes(array, axes, "*yx"), array.reshape(expected))
+
+
+def test_rows_and_columns_are_moved_behind_all_other_axes():
+    array = np.arange(2 * 3 * 4 * 6 * 5).reshape(2, 3, 4, 6, 5)
+    moved = array.transpose(4, 0, 1, 3, 2)
+    np.testing.assert_array_equal(to_axes(moved, "xtcyz", "*yx"), array.reshape(24, 6, 5))
+    images = np.arange(2 * 6 * 5 * 2).reshape(2, 6, 5, 2)
+    np.testing.assert_array_equal(to_axes(images, "tyxs", "*yx"), images.transpose(0, 3, 1, 2).reshape(4, 6, 5))
+
+
+def test_stacks_of_images_are_flattened_from_every_kind_of_file(tmp_path):
+    stack = np.arange(2 * 3 * 4 * 6 * 5, dtype=np.uint16).reshape(2, 3, 4, 6, 5)
+    tifffile.imwrite(tmp_path / "imagej.tif", stack, imagej=True, metadata={"axes": "TZCYX"})
+    tifffile.imwrite(tmp_path / "raw.ome.tif", stack, photometric="minisblack", metadata={"axes": "TCZYX"})
+    tifffile.imwrite(tmp_path / "plain.tif", stack.reshape(24, 6, 5), photometric="minisblack", metadata=None)
+    np.savez(tmp_path / "raw.npz", img=stack)
+    as_ome_zarr(tmp_path / "raw.zarr", stack, "tczyx", [1.0] * 5)
+    for name in ("imagej.tif", "raw.ome.tif", "plain.tif", "raw.npz:img", "raw.zarr"):
+        array, axes, _ = read_raw(tmp_path / name)
+        np.testing.assert_array_equal(to_axes(array, axes, "*yx"), stack.reshape(24, 6, 5), err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "said"),
+    [
+        ((4, 6), "tx", "an array with axes tx (4x6); takes images (axes y, x and any others)"),
+        ((4, 6, 5), "tzy", "an array with axes tzy (4x6x5)"),
+        ((2, 4, 6, 5), "ttyx", "an array with axes ttyx (2x4x6x5)"),
+        ((2, 6, 5, 3), "tyxs", "a colour image with axes tyxs (2x6x5x3)"),
+        ((6, 5, 4), "yxs", "a colour image with axes yxs (6x5x4)"),
+        ((5,), None, "an array of 5;"),
+    ],
+)
+def test_what_is_no_stack_of_images_is_refused_in_words(shape, axes, said):
+    with pytest.raises(InputError) as caught:
+        to_axes(np.zeros(shape), axes, "*yx", "acquisition.raw")
+    assert said in str(caught.value)
+    assert caught.value.field == "acquisition.raw"
+
+
+def test_complex_images_are_no_intensities():
+    with pytest.raises(InputError, match="complex pixels"):
+        to_axes(np.zeros((4, 6, 5), complex), None, "*yx")
+
+
+@pytest.mark.parametrize("wanted", ["tyx", "*yx"])
+def test_a_letter_is_needed_for_each_axis(wanted):
+    with pytest.raises(InputError, match="axes 'tyx' for an array of shape"):
+        to_axes(np.zeros((2, 4, 6, 5)), "tyx", wanted)

@@ -14,6 +14,7 @@ import yaml
 import yaozarrs
 import zarr
 
+from napari_nstm.core.data import Comparison
 from napari_nstm.core.errors import InputError, StoreError
 from napari_nstm.core.warp import Canvas, MotionLattice
 from napari_nstm.io.store import StoreWriter, check_output, is_store, load_checkpoint, open_result
@@ -127,6 +128,21 @@ def test_a_checkpoint_comes_back_bit_by_bit(running, canvas, motion, state):
         np.testing.assert_array_equal(checkpoint.state[name], value)
         assert checkpoint.state[name].dtype == value.dtype
     assert (checkpoint.record.step, checkpoint.record.loss_history) == (40, (3.0, 1.0))
+
+
+def test_a_series_of_comparisons_is_stored_with_its_times(running, canvas, motion, state):
+    rng = np.random.default_rng(3)
+    series, wide = (rng.normal(size=(n, 2, 24, 31)).astype(np.float32) for n in (3, 1))
+    given = [Comparison("conventional", (5.0, 20.0, 44.0), series), Comparison("widefield", (22.5,), wide)]
+    result = running.finish("finished", canvas, motion, state, comparisons=given)
+    assert result.comparison_names == ("conventional", "widefield")
+    for one in given:
+        found = result.comparison(one.name)
+        assert found.times_ms == one.times_ms
+        np.testing.assert_array_equal(found.images, one.images)
+    np.testing.assert_array_equal(result.conventional, series[1])  # the nearest to the middle, 22.5 ms
+    with pytest.raises(StoreError, match="holds no deconvolved images"):
+        result.comparison("deconvolved")
 
 
 def test_a_running_store_is_shown_from_its_checkpoint(running):

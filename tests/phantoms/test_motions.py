@@ -57,6 +57,27 @@ def test_swirl_is_local_and_keeps_distances_from_the_middle():
     assert 0 < angles[-1] < 0.1
 
 
+def test_bend_is_that_of_a_beam_held_in_the_middle_and_pushed_at_its_right_end():
+    motion = KnownMotion("bend", (61, 101), 4.0)
+    u = np.stack([motion.displacement(point(11, x), 1.0)[:, 0] for x in np.arange(0, 161)])
+    assert not np.any(u[:51])
+    assert not np.any(u[:, 1])
+    deflection = u[50:101, 0].astype(np.float64)
+    assert deflection[-1] == pytest.approx(4.0)
+    assert np.all(np.diff(u[50:, 0]) > 0)
+    # Its curvature falls evenly from the middle to the pushed end, and is 0 beyond.
+    s = np.arange(1, 50) / 50
+    np.testing.assert_allclose(np.diff(deflection, 2), 4.0 * 3 * (1 - s) / 50**2, atol=2e-6)
+    np.testing.assert_allclose(np.diff(u[100:, 0], 2), 0, atol=5e-6)
+
+
+def test_bend_in_a_volume_goes_along_z_too():
+    u = KnownMotion("bend", (5, 61, 101), 4.0).displacement(np.array([[1.0], [9.0], [90.0]], np.float32), 1.0)[:, 0]
+    assert u[0] == pytest.approx(0.1 * u[1])
+    assert u[1] > 2
+    assert u[2] == 0
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("shape", [(64, 90), (4, 64, 90)])
 def test_pull_back_undoes_displacement(kind, shape):
@@ -94,13 +115,16 @@ def test_99th_percentile_in_three_dimensions_counts_z():
     assert np.linalg.norm(u[:, 0, 0, 0]) == pytest.approx(6.0, rel=0.01)
     assert 0.3 < u[0, 0, 0, 0] < 1.0
     assert np.ptp(u.reshape(3, -1), axis=1).max() == 0
-    for kind in ("rotation", "shear", "swirl", "vibration"):
+    for kind in ("rotation", "shear", "swirl", "bend", "vibration"):
         u = known_motion(kind, shape, 6.0, TIMES).displacement(positions(shape), 1.0)
-        assert not np.any(u[0])
+        assert np.any(u[0]) == (kind == "bend")
         np.testing.assert_array_equal(u[:, 0], u[:, -1])
+        lengths = np.linalg.norm([known_motion(kind, shape, 6.0, TIMES).displacement(positions(shape), t)
+                                  for t in TIMES], axis=1)  # fmt: skip
+        assert np.percentile(lengths, 99) == pytest.approx(6.0, rel=0.01)
 
 
-@pytest.mark.parametrize("kind", ["translation", "shear"])
+@pytest.mark.parametrize("kind", ["translation", "shear", "bend"])
 def test_displacement_is_linear_in_time(kind):
     motion = known_motion(kind, (50, 60), 6.0, TIMES)
     x = positions((50, 60))
@@ -119,6 +143,24 @@ def test_vibration_goes_to_and_fro_at_least_once():
     assert u[0] > 1  # a quarter of a cycle on, it is turned one way,
     assert u[1] == pytest.approx(-u[0], abs=1e-4)  # then as far the other way,
     assert u[2] == pytest.approx(u[0], abs=1e-4)  # and back.
+
+
+@pytest.mark.parametrize("cycles", [0.75, 2.3])
+def test_a_vibration_has_as_many_cycles_as_asked(cycles):
+    times = np.linspace(-1, 1, 15)
+    motion = known_motion("vibration", (65, 65), 3.0, times, cycles=cycles)
+    y = np.array([motion.displacement(point(32, 45), t)[0, 0] for t in np.linspace(-1, 1, 1001)])
+    assert np.sum(np.sign(y[1:-1]) * np.sign(y[2:]) < 0) == math.floor(2 * cycles - 1e-9)  # one every half cycle
+    u = np.stack([motion.displacement(positions((65, 65)), t) for t in times])
+    assert np.percentile(np.linalg.norm(u, axis=1), 99) == pytest.approx(3.0, rel=0.01)
+
+
+def test_cycles_that_cannot_be_are_refused():
+    for cycles in (0.0, -1.0, math.inf, math.nan):
+        with pytest.raises(InputError, match="cycles"):
+            known_motion("vibration", (64, 64), 3.0, TIMES, cycles=cycles)
+    with pytest.raises(InputError, match=r"times: .* not all at zeros of the vibration"):
+        known_motion("vibration", (64, 64), 3.0, np.linspace(-1, 1, 4), cycles=1.5)
 
 
 def test_default_is_fixed_and_seeds_choose_direction_and_sign():

@@ -238,8 +238,8 @@ def test_a_device_that_cannot_prepare_makes_nothing(job_file, toy, monkeypatch, 
 
 def test_the_first_picture_is_the_conventional_one(job_file, job, toy, frames, monkeypatch):
     calls = []
-    conventional = type(toy).conventional
-    monkeypatch.setattr(type(toy), "conventional", lambda *args: calls.append(1) or conventional(*args))
+    comparisons = type(toy).comparisons
+    monkeypatch.setattr(type(toy), "comparisons", lambda *args: calls.append(1) or comparisons(*args))
     events = list(iter_reconstruct(job, base_dir=job_file.parent))
     kinds = [type(e) for e in events]
     assert events[0] == Working(events[0].run_id, "Preparing")
@@ -357,7 +357,7 @@ def test_failures_anywhere_are_one_sentence(job_file, toy, monkeypatch, error, k
     def fail(self, raw, settings):
         raise error
 
-    monkeypatch.setattr(type(toy), "conventional", fail)
+    monkeypatch.setattr(type(toy), "comparisons", fail)
     with pytest.raises(kind, match=says):
         reconstruct(job_file)
 

@@ -30,3 +30,91 @@ class RawData:
     extras: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
     pixel_size_um: tuple[float, ...] | None = None
     name: str = "raw"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the frames give in another way, to be seen beside the result.
+
+    Parameters
+    ----------
+    name
+        `conventional`, or another short name.
+    times_ms
+        The moments it stands for.
+    images
+        (t, c, [z,] y, x) in physical units, on the result's grid.
+    """
+
+    name: str
+    times_ms: tuple[float, ...]
+    images: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Circle:
+    """A circle on a drawing.
+
+    Parameters
+    ----------
+    centre, radius
+        (y, x) and length, in the drawing's unit.
+    label
+        What it stands for.
+    """
+
+    centre: tuple[float, float]
+    radius: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A marked position on a drawing.
+
+    Parameters
+    ----------
+    position
+        (y, x), in the drawing's unit.
+    label
+        What stands there.
+    panel
+        Which of the images it belongs to; None: all.
+    """
+
+    position: tuple[float, float]
+    label: str
+    panel: int | None = None
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Images with marks upon them, by which a user sees what was understood of the frames or made of them.
+
+    Parameters
+    ----------
+    name
+        What it shows, in a few words.
+    images
+        (panel, y, x).
+    panels
+        A label for each image.
+    origin, step
+        Position of sample 0 and distance of samples, (y, x), in `unit`.
+    unit
+        Unit of positions (`1/um`, `um`, `pixel`).
+    circles, marks
+        What is drawn upon them.
+    note
+        Sentences about what is seen.
+    """
+
+    name: str
+    images: NDArray[np.float32]
+    panels: tuple[str, ...]
+    origin: tuple[float, float]
+    step: tuple[float, float]
+    unit: str
+    circles: tuple[Circle, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    note: str = ""

@@ -148,3 +148,8 @@ def padded_grid(
         paddings.append((before, extent - before - shape[axis]))
         margins.append(math.ceil(margin[axis] / block) * block)
     return Grid(tuple(shape), tuple(pixel_size_um), tuple(paddings), tuple(margins), channels)
+
+
+def samples_per_pixel(grid: Grid, lateral: int) -> tuple[int, ...]:
+    """Return the canvas's samples per pixel along each axis: one per plane along z, where volumes are large."""
+    return tuple(1 if grid.ndim == 3 and axis == 0 else lateral for axis in range(grid.ndim))

@@ -16,7 +16,7 @@ from napari_nstm.core.errors import InputError
 from napari_nstm.core.hints import Hint
 
 Preset = Literal["fast", "paper"]
-MotionKind = Literal["none", "translation", "rotation", "shear", "swirl", "vibration"]
+MotionKind = Literal["none", "translation", "rotation", "shear", "swirl", "bend", "vibration"]
 
 
 class Settings(BaseModel):
@@ -91,7 +91,8 @@ class FitSettings(Settings):
         default=2,
         ge=1,
         le=4,
-        description="Samples of the canvas per pixel and axis: more keep fine detail at sub-pixel displacements.",
+        description="Samples of the canvas per pixel along y and x (one per plane along z): more keep fine detail at "
+        "sub-pixel displacements.",
     )
     pyramid: tuple[tuple[int, float], ...] = Field(
         default=((0, 1.0),), description="(level, share of the epochs) in the order they run; level 0 is full size."

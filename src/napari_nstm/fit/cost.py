@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from napari_nstm.core.grids import Grid
+from napari_nstm.core.grids import Grid, samples_per_pixel
 from napari_nstm.core.settings import EncodingSettings, FitSettings, NetworkSettings
 from napari_nstm.fit.device import free_memory_bytes
 from napari_nstm.fit.schedule import build_schedule
@@ -115,7 +115,8 @@ def _per_pixel(settings: FitSettings, ndim: int) -> tuple[int, int]:
 
 
 def _canvas_samples(grid: Grid, settings: FitSettings) -> int:
-    return math.prod(n * settings.canvas_samples_per_pixel for n in grid.canvas_shape)
+    per_pixel = samples_per_pixel(grid, settings.canvas_samples_per_pixel)
+    return math.prod(grid.canvas_shape) * math.prod(per_pixel)
 
 
 def _canvas_readout(settings: FitSettings, ndim: int) -> tuple[int, int]:

@@ -142,10 +142,11 @@ class Solver:
         return self.rates.granularity(state.step)
 
     def canvas(self, state: FitState) -> Canvas:
-        """Return the scene on its full-size lattice, in normalised units."""
-        grid = self.problem(0).grid
+        """Return the scene on its full-size lattice, in normalised units, as the problem finishes it."""
+        problem = self.problem(0)
+        grid = problem.grid
         values = _canvas(self.model, state, self.alpha(state), level_grid=grid)
-        return Canvas(np.asarray(values), grid.canvas_origin, self.model.canvas_spacing(grid), order=1)
+        return problem.finish(Canvas(np.asarray(values), grid.canvas_origin, self.model.canvas_spacing(grid), order=1))
 
     def motion_lattice(self, state: FitState) -> MotionLattice:
         """Return the motion, coarse in space and dense in time."""
@@ -179,7 +180,7 @@ class Solver:
                 self.alpha(state),
                 architecture=self.model.architecture,
             )
-            difference = np.asarray(target - prediction)[(slice(None), *problem.grid.field_slices)]
+            difference = np.asarray(target - prediction)[(slice(None), *problem.frame_field)]
             found += [(float(t), frame) for t, frame in zip(np.asarray(times), difference, strict=True)]
         return np.stack([frame for _, frame in sorted(found, key=lambda pair: pair[0])])
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_nstm.core.data import RawData
+from napari_nstm.core.data import Comparison, Drawing, RawData
 from napari_nstm.core.grids import Grid
 from napari_nstm.core.presentation import ChannelPresentation
 from napari_nstm.core.settings import AcquisitionSettings, FitSettings, MotionKind, Preset
+from napari_nstm.core.warp import Canvas
 
 if TYPE_CHECKING:
     import jax
@@ -36,6 +37,10 @@ class Problem(Protocol):
     @property
     def frame_times(self) -> jax.Array:
         """Times of all frames, (frame,), in [-1, 1]."""
+
+    @property
+    def frame_field(self) -> tuple[slice, ...]:
+        """Where the field of view lies in a measurement that `forward` renders, ([z,] y, x)."""
 
     @property
     def n_batches(self) -> int:
@@ -69,6 +74,12 @@ class Problem(Protocol):
 
     def present(self, scene: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn (c, *shape), normalised, into physical units (numpy; any shape that covers the field)."""
+
+    def finish(self, canvas: Canvas) -> Canvas:
+        """Turn the scene on its lattice into what is stored and shown of it, still normalised (numpy).
+
+        Here a modality takes away what its measurements say nothing of, before `presentation` is applied.
+        """
 
 
 @dataclass(frozen=True)
@@ -122,13 +133,19 @@ class Simulation:
 
 
 class Modality(Protocol):
-    """One kind of computational microscope."""
+    """One kind of computational microscope.
+
+    `raw_axes` are the letters of the axes of raw frames; `*yx` takes any number of axes before y and x as one.
+    `estimates` names the settings that `estimate` can fill in; `inspections` what `inspect` can draw: a title by name.
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]
     Settings: ClassVar[type[AcquisitionSettings]]
     raw_axes: ClassVar[str]
     simulation_options: ClassVar[Mapping[str, tuple[str, ...]]]
+    estimates: ClassVar[tuple[str, ...]]
+    inspections: ClassVar[Mapping[str, str]]
 
     def defaults(self, preset: Preset, raw: RawData, settings: Any) -> FitSettings:
         """Return the fit settings of a preset for these data."""
@@ -139,8 +156,11 @@ class Modality(Protocol):
     def check(self, raw: RawData, settings: Any) -> list[str]:
         """Raise `InputError` where raw and settings do not fit; return warnings, a sentence each."""
 
-    def estimate(self, raw: RawData, settings: Any) -> Any:
-        """Return settings with what can be measured from the frames themselves filled in."""
+    def estimate(self, raw: RawData, settings: Any) -> tuple[Any, list[str]]:
+        """Return settings with what can be measured from the frames themselves filled in, and a sentence for each."""
+
+    def inspect(self, name: str, raw: RawData, settings: Any) -> Drawing:
+        """Draw one of `inspections`, so that what was understood of the frames can be seen; numpy only."""
 
     def prepare(self, raw: RawData, settings: Any, level: int) -> Problem:
         """Normalise and pad the frames, at a level of the pyramid."""
@@ -151,8 +171,8 @@ class Modality(Protocol):
     def frame_times_ms(self, raw: RawData, settings: Any) -> tuple[float, ...]:
         """Mid-exposure times of the frames in ms."""
 
-    def conventional(self, raw: RawData, settings: Any) -> NDArray[np.float32]:
-        """Reconstruct as if nothing moved: (c, [z,] y, x) in physical units, numpy only."""
+    def comparisons(self, raw: RawData, settings: Any) -> tuple[Comparison, ...]:
+        """Reconstruct as if nothing moved (the first, called `conventional`), and in other simple ways; numpy only."""
 
     def simulate(self, request: SimulationRequest) -> Simulation:
         """Simulate raw frames of a moving sample."""

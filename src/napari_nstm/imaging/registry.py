@@ -9,7 +9,7 @@ from napari_nstm.core.errors import InputError
 from napari_nstm.imaging.base import Modality
 
 GROUP = "napari_nstm.modalities"
-_PARTS = ("name", "title", "Settings", "raw_axes", "defaults", "check", "prepare", "conventional", "simulate")
+_PARTS = ("name", "title", "Settings", "raw_axes", "defaults", "check", "prepare", "comparisons", "simulate")
 
 
 def _installed() -> dict[str, EntryPoint]:

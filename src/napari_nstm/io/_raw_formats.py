@@ -36,7 +36,7 @@ _UM = {
     "angstrom": 1e-4,
 }
 # What a damaged file makes its readers raise, beside OSError and ValueError.
-_DAMAGED = (KeyError, IndexError, TypeError, AttributeError, struct.error, zlib.error, OverflowError, RuntimeError)
+DAMAGED = (KeyError, IndexError, TypeError, AttributeError, struct.error, zlib.error, OverflowError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,17 @@ def read_tiff(path: Path) -> Image:
         with tifffile.TiffFile(path) as tiff:
             series = tiff.series
             first = series[0]
-            array, axes = first.asarray(), first.axes.lower()
-            if len(series) > 1:
+            axes = first.axes.lower()
+            if len(series) == 1:
+                array = first.asarray()
+            else:
                 if any(s.shape != first.shape or s.dtype != first.dtype for s in series):
                     raise ValueError(f"it holds {len(series)} images of different sizes")
-                array, axes = np.stack([s.asarray() for s in series]), "q" + axes
+                array, axes = np.empty((len(series), *first.shape), first.dtype), "q" + axes
+                for image, part in zip(array, series, strict=True):
+                    part.asarray(out=image)
             sizes = _ome_pixel_size(tiff) if tiff.is_ome else _imagej_pixel_size(tiff)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise ValueError(f"it is damaged: {error}") from error
     return Image(array, axes, sizes)
 
@@ -91,7 +95,7 @@ def _ome_pixel_size(tiff: Any) -> dict[str, float]:
     for axis in "xyz":
         value = pixels.get(f"PhysicalSize{axis.upper()}")
         unit = pixels.get(f"PhysicalSize{axis.upper()}Unit", "µm")
-        sizes |= _size(axis, value, unit)
+        sizes |= size_um(axis, value, unit)
     return sizes
 
 
@@ -102,10 +106,10 @@ def _imagej_pixel_size(tiff: Any) -> dict[str, float]:
     metadata = tiff.imagej_metadata or {}
     unit = str(metadata.get("unit", "")).replace("\\u00B5", "µ")
     tags = tiff.pages[0].tags
-    sizes = _size("z", metadata.get("spacing"), unit)
+    sizes = size_um("z", metadata.get("spacing"), unit)
     for axis, name in (("x", "XResolution"), ("y", "YResolution")):
         if name in tags and tags[name].value[0]:
-            sizes |= _size(axis, tags[name].value[1] / tags[name].value[0], unit)
+            sizes |= size_um(axis, tags[name].value[1] / tags[name].value[0], unit)
     return sizes
 
 
@@ -126,7 +130,7 @@ def read_zarr(path: Path) -> Image:
         return _read_multiscale(node, scales[0])
     except FileNotFoundError as error:
         raise ValueError("a folder without a zarr array or image") from error
-    except (*_DAMAGED, json.JSONDecodeError) as error:
+    except (*DAMAGED, json.JSONDecodeError) as error:
         raise ValueError(f"no OME-Zarr image: {error}") from error
 
 
@@ -145,7 +149,7 @@ def _read_multiscale(group: Any, scale: Mapping[str, Any]) -> Image:
     sizes: dict[str, float] = {}
     for name, unit, factor in zip(axes, units, factors, strict=True):
         if name in ("z", "y", "x"):
-            sizes |= _size(name, factor, unit)
+            sizes |= size_um(name, factor, unit)
     return Image(values, _letters(axes), sizes)
 
 
@@ -160,10 +164,12 @@ def _letters(names: Any) -> str | None:
     return "".join(letters) if all(len(letter) == 1 for letter in letters) else None
 
 
-def _size(axis: str, value: Any, unit: str) -> dict[str, float]:
+def size_um(axis: str, value: Any, unit: str) -> dict[str, float]:
+    """Return the size along an axis in um, or nothing where the file gives none."""
     factor = _UM.get(unit.strip().lower())
     try:
         size = float(value) * factor if factor is not None and value is not None else math.nan
     except (TypeError, ValueError):
         return {}
-    return {axis: size} if math.isfinite(size) and size > 0 else {}
+    # The unit's factor blurs the last digits: 1e-7 m would be 0.09999999999999999 um.
+    return {axis: float(f"{size:.12g}")} if math.isfinite(size) and size > 0 else {}

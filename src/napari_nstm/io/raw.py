@@ -1,11 +1,12 @@
 """Raw frames from files, as they are stored: nothing is rescaled.
 
-Readable are TIFF and OME-TIFF, OME-Zarr (an image group or an array), .npy, and one array of an .npz
-(`file.npz:key`). No file that is read here can run code.
+Readable are TIFF and OME-TIFF, OME-Zarr (an image group or an array), .npy, one array of an .npz (`file.npz:key`),
+and, with the extra `vendor`, DeltaVision .dv, MRC .mrc and Zeiss .czi. No file that is read here can run code.
 """
 
 from __future__ import annotations
 
+import math
 import zipfile
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 
 from napari_nstm.core.errors import InputError
 from napari_nstm.io._raw_formats import Image, read_tiff, read_zarr
+from napari_nstm.io._vendor_formats import SUFFIXES, read_vendor
 
 __all__ = ["read_raw", "to_axes"]
 
-_FORMATS = "a TIFF, OME-TIFF, OME-Zarr or .npy file, or file.npz:key"
+_FORMATS = "a TIFF, OME-TIFF, OME-Zarr, .npy, .dv, .mrc or .czi file, or file.npz:key"
 # Letters that tifffile gives axes whose meaning the file does not say.
 _UNKNOWN = "qis"
 _SPACE = "zyx"
@@ -58,10 +60,8 @@ def read_raw(
     if array.size == 0 or array.ndim < 2:
         raise InputError(field, f"{path}, which holds an array of shape {array.shape}", "an image")
     found = axes.lower() if axes else image.axes
-    if axes and len(axes) != array.ndim:
-        raise InputError(
-            field, f"axes {axes!r} for an array of shape {array.shape}", f"axes of {array.ndim} letters for it"
-        )
+    if axes:
+        _check_count(array, axes, field)
     return array, found, _pixel_size(image, found)
 
 
@@ -71,12 +71,15 @@ def to_axes(array: NDArray[np.generic], axes: str | None, wanted: str, field: st
     Axes of length 1 are dropped or added, known axes are transposed. An axis whose meaning the file does not
     say counts as the one axis that is still wanted.
 
+    Where `wanted` begins with `*` (`*yx`), all other axes, of any meaning and number, become one, in the order in
+    which the array holds them: the last of them counts fastest.
+
     Parameters
     ----------
     array, axes
         As `read_raw` gives them.
     wanted
-        A letter per axis, in order (`tyx`).
+        A letter per axis, in order (`tyx`), or `*` and the last ones (`*yx`).
     field
         For errors.
 
@@ -87,6 +90,10 @@ def to_axes(array: NDArray[np.generic], axes: str | None, wanted: str, field: st
     """
     if array.dtype.kind == "c":
         raise InputError(field, "complex pixels", "real intensities")
+    if axes is not None:
+        _check_count(array, axes, field)
+    if wanted.startswith("*"):
+        return _flatten(array, axes, wanted[1:], field)
     takes = f"axes {wanted} ({_in_words(wanted)})"
     if axes is None:
         return _by_count(array, wanted, field, takes)
@@ -103,6 +110,30 @@ def to_axes(array: NDArray[np.generic], axes: str | None, wanted: str, field: st
     plain = array.reshape([array.shape[i] for i in kept] + [1] * len(missing))
     order = letters + "".join(missing)
     return plain.transpose([order.index(name) for name in wanted])
+
+
+def _check_count(array: NDArray[np.generic], axes: str, field: str) -> None:
+    if len(axes) != array.ndim:
+        raise InputError(
+            field, f"axes {axes!r} for an array of shape {array.shape}", f"axes of {array.ndim} letters for it"
+        )
+
+
+def _flatten(array: NDArray[np.generic], axes: str | None, last: str, field: str) -> NDArray[np.generic]:
+    takes = f"images (axes {', '.join(last)} and any others)"
+    shape = "x".join(map(str, array.shape))
+    if array.ndim < len(last):
+        raise InputError(field, f"an array of {shape}", takes)
+    if axes is not None:
+        known = [name for name in axes if name not in _UNKNOWN]
+        if len(set(known)) < len(known) or not set(last) <= set(known):
+            raise InputError(field, f"an array with axes {axes} ({shape})", takes)
+        if any(axes[i] == "s" and i > axes.index("x") and array.shape[i] in (3, 4) for i in range(array.ndim)):
+            raise InputError(field, f"a colour image with axes {axes} ({shape})", f"{takes} of one colour")
+        others = [i for i, name in enumerate(axes) if name not in last]
+        array = array.transpose([*others, *map(axes.index, last)])
+    leading = array.shape[: array.ndim - len(last)]
+    return array.reshape(math.prod(leading), *array.shape[len(leading) :])
 
 
 def _by_count(array: NDArray[np.generic], wanted: str, field: str, takes: str) -> NDArray[np.generic]:
@@ -152,13 +183,26 @@ def _read(path: Path, field: str) -> Image:
             return read_zarr(path)
         if suffix == ".npy":
             return Image(np.load(path, allow_pickle=False))
-        return read_tiff(path)
+        return _read_vendor(path, field) if suffix in SUFFIXES else read_tiff(path)
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(
             field, f"{path}, which cannot be read ({_short(error.strerror or error)})", _FORMATS
         ) from error
     except (ValueError, EOFError) as error:
         raise InputError(field, f"{path}, {_no_image(error)}", _FORMATS) from error
+
+
+def _read_vendor(path: Path, field: str) -> Image:
+    try:
+        return read_vendor(path)
+    except ImportError as error:
+        raise InputError(
+            field,
+            f"{path}, whose reader cannot be imported ({_short(error)})",
+            "such a file after `pip install 'napari-nstm[vendor]'`",
+        ) from error
 
 
 def _read_npz(path: Path, key: str | None, field: str) -> Image:

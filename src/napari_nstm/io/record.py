@@ -50,6 +50,9 @@ class StoreRecord(BaseModel):
     input_hashes: dict[str, str] = Field(default_factory=dict, description="SHA-256 of raw data and further arrays.")
     normalization: dict[str, Any] = Field(default_factory=dict, description="What was subtracted and divided by.")
     notices: tuple[str, ...] = ()
+    comparisons: tuple[str, ...] = Field(
+        default=("conventional",), description="What else the frames gave: images beside the reconstruction."
+    )
     step: int = 0
     n_steps: int = 0
     loss_history: tuple[float | None, ...] = Field(default=(), description="Loss of every step.")

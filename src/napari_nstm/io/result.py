@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from napari_nstm.core.data import Comparison
 from napari_nstm.core.errors import InputError, StoreError, input_error_from
 from napari_nstm.core.grids import Channel
 from napari_nstm.core.presentation import present
@@ -100,7 +101,14 @@ class StoredResult:
     @property
     def has_conventional(self) -> bool:
         """Whether `conventional` is there; reads nothing."""
-        return self.status != "running" and (self.path / "conventional").is_dir()
+        return "conventional" in self.comparison_names
+
+    @property
+    def comparison_names(self) -> tuple[str, ...]:
+        """What else the frames gave (`conventional`, `widefield`), as stored; reads nothing."""
+        if self.status == "running":
+            return ()
+        return tuple(name for name in self.record.comparisons if (self.path / name / "0").is_dir())
 
     def check_there(self) -> None:
         """Make sure that the store still is: arrays of one that was removed read as zeros.
@@ -174,10 +182,34 @@ class StoredResult:
 
     @cached_property
     def conventional(self) -> NDArray[np.float32] | None:
-        """What the frames give if nothing moved, (c, [z,] y, x); None where it was not stored."""
+        """What the frames give if nothing moved, (c, [z,] y, x); None where it was not stored.
+
+        Of a series the image nearest to the middle of the acquisition; `comparison` has all.
+        """
         if not self.has_conventional:
             return None
-        return np.asarray(self._stored("conventional/0")[0], np.float32)
+        found = self.comparison("conventional")
+        middle = (self.frame_times_ms[0] + self.frame_times_ms[-1]) / 2
+        nearest = int(np.argmin(np.abs(np.asarray(found.times_ms) - middle)))
+        return np.asarray(found.images[nearest], np.float32)
+
+    def comparison(self, name: str) -> Comparison:
+        """Return what else the frames gave, one of `comparison_names`.
+
+        Raises
+        ------
+        StoreError
+            If it is not there, or cannot be read.
+        """
+        if name not in self.comparison_names:
+            raise StoreError(f"{self.path} holds no {name} images.")
+        images = np.asarray(_open(self.path / name / "0")[...], np.float32)
+        try:
+            content = json.loads((self.path / name / "zarr.json").read_bytes())
+            times = tuple(float(t) for t in content["attributes"]["nstm"]["times_ms"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"{self.path} is damaged: the times of {name} cannot be read.") from error
+        return Comparison(name, times, images)
 
     @cached_property
     def residual(self) -> da.Array | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace as replace_in
@@ -21,6 +21,7 @@ from uuid import uuid4
 import yaml
 from numpy.typing import NDArray
 
+from napari_nstm.core.data import Comparison
 from napari_nstm.core.errors import InputError, StoreError
 from napari_nstm.core.events import Status
 from napari_nstm.core.warp import Canvas, MotionLattice
@@ -187,7 +188,7 @@ class StoreWriter:
         *,
         reconstruction: Iterable[NDArray[Any]] | None = None,
         motion_um: Iterable[NDArray[Any]] | None = None,
-        conventional: NDArray[Any] | None = None,
+        comparisons: Sequence[Comparison] = (),
         residual: NDArray[Any] | None = None,
         **changes: Any,
     ) -> StoredResult:
@@ -203,8 +204,8 @@ class StoreWriter:
             A frame (c, [z,] y, x) in physical units for each of the record's times; None: rendered from the canvas.
         motion_um
             A frame (component, [z,] y, x) of u for each time; None: from the motion lattice, since the first frame.
-        conventional
-            (c, [z,] y, x), or None.
+        comparisons
+            What else the frames give, on the same grid.
         residual
             (frame, [z,] y, x), measured minus rendered, or None.
         **changes
@@ -216,15 +217,15 @@ class StoreWriter:
             If something cannot be written; the run can go on from the checkpoint.
         """
         self.checkpoint(canvas, motion, state, **changes)
-        record = self.record.changed({"status": status})
+        record = self.record.changed({"status": status, "comparisons": tuple(one.name for one in comparisons)})
         shown = StoredResult(self.path, record, canvas, motion)
         new = self.path / _NEW
         with _one_sentence(f"The result could not be written to {self.path}", "Its checkpoint is kept."):
             remove_folder(new)
             new.mkdir()
-            _write_arrays(new, shown, reconstruction, motion_um, conventional, residual)
+            _write_arrays(new, shown, reconstruction, motion_um, comparisons, residual)
             sync_tree(new)
-            for name in ARRAYS:
+            for name in dict.fromkeys((*ARRAYS, *record.comparisons)):
                 remove_folder(self.path / name)
                 if (new / name).exists():
                     replace(new / name, self.path / name)
@@ -263,7 +264,7 @@ def _write_arrays(
     shown: StoredResult,
     reconstruction: Iterable[NDArray[Any]] | None,
     motion_um: Iterable[NDArray[Any]] | None,
-    conventional: NDArray[Any] | None,
+    comparisons: Sequence[Comparison],
     residual: NDArray[Any] | None,
 ) -> None:
     record, canvas, motion = shown.record, shown.canvas(), shown.motion()
@@ -279,11 +280,9 @@ def _write_arrays(
     motion_shape = (len(times), len(record.shape), *record.shape)
     units = {"unit": "micrometer", "times_ms": list(times), "reference_ms": record.frame_times_ms[0]}
     write_frames(folder / "motion", frames, motion_shape, ("t", "component", *space), units)
-    if conventional is not None:
-        # One image for all frames: its only moment is the middle of the acquisition.
-        middle = [(record.frame_times_ms[0] + record.frame_times_ms[-1]) / 2]
+    for one in comparisons:
         size = record.pixel_size_um
-        write_image(folder / "conventional", [conventional], record.channels, record.shape, size, middle)
+        write_image(folder / one.name, one.images, record.channels, record.shape, size, one.times_ms)
     if residual is not None:
         write_frames(folder / "residual", residual, residual.shape, ("frame", *space))
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from napari_nstm.core.grids import Grid
+from napari_nstm.core.grids import Grid, samples_per_pixel
 from napari_nstm.model.architecture import Architecture, Box
 from napari_nstm.model.encoding import level_cells
 from napari_nstm.model.interpolate import apply_along_axes, hat_matrix
@@ -94,7 +94,7 @@ class SpaceTimeModel:
         return apply_along_axes(flat, matrices).reshape(*coarse.shape[:2], *grid.padded_shape)
 
     def canvas(self, params: Params, grid: Grid, alpha: Array | float = 1.0) -> Float[Array, channel * lattice]:
-        """Evaluate the scene once, on the lattice of `grid` with `canvas_samples_per_pixel` samples a pixel."""
+        """Evaluate the scene once, on the lattice of `grid`, finer than its pixels (not its planes)."""
         axes = []
         for n, step, origin, box_origin, extent in zip(
             self.canvas_shape(grid),
@@ -110,11 +110,13 @@ class SpaceTimeModel:
 
     def canvas_shape(self, grid: Grid) -> tuple[int, ...]:
         """Return the samples of the canvas."""
-        return tuple(n * self.architecture.canvas_samples_per_pixel for n in grid.canvas_shape)
+        per_pixel = samples_per_pixel(grid, self.architecture.canvas_samples_per_pixel)
+        return tuple(n * k for n, k in zip(grid.canvas_shape, per_pixel, strict=True))
 
     def canvas_spacing(self, grid: Grid) -> tuple[float, ...]:
         """Distance between canvas samples, raw pixels."""
-        return tuple(s / self.architecture.canvas_samples_per_pixel for s in grid.step)
+        per_pixel = samples_per_pixel(grid, self.architecture.canvas_samples_per_pixel)
+        return tuple(s / k for s, k in zip(grid.step, per_pixel, strict=True))
 
     def render(
         self, params: Params, times: Float[Array, " time"], grid: Grid, alpha: Array | float = 1.0

@@ -5,7 +5,7 @@ frame. A motion is known both ways: as the pull-back dx with o(x, t) = target(x 
 displacement u, by which the point that was at x at t = -1 is at x + u at time t: x + u + dx(x + u, t) = x.
 
 Signs: a positive angle turns from +x towards +y, which is clockwise on the screen; a positive shear moves
-points below the centre (larger y) towards +x.
+points below the centre (larger y) towards +x; a positive bend moves the right end towards +y.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ VIBRATION_CYCLES = 1.25
 """Oscillations over the acquisition; so chosen that evenly spaced frames never all fall onto its zeros."""
 
 _DIRECTION = math.radians(30)  # of the translation, from +x towards +y: both components move
-_PLANES_PER_PIXEL = 0.1  # share of a translation that goes along z
+_PLANES_PER_PIXEL = 0.1  # planes along z per pixel within the plane, of a translation and a bend
 _ANGULAR: tuple[MotionKind, ...] = ("rotation", "swirl", "vibration")
 _LARGEST_ANGLE = math.pi / 2
 _SAMPLES_PER_AXIS = 128
+_STILL_PX = 1e-6  # a sine at its zeros is not exactly 0
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,17 @@ class KnownMotion:
     Parameters
     ----------
     kind
-        What moves how. Translation and shear grow linearly in time, as do the angles of rotation and swirl;
-        the angle of a vibration is that of a swirl times a sine of time.
+        What moves how. Translation, shear and bend grow linearly in time, as do the angles of rotation and swirl;
+        the angle of a vibration is that of a swirl times a sine of time. A bend leaves the left half at rest and
+        swings the right one along y, and a little along z, like a beam held in the middle that is pushed at its
+        right end.
     shape
-        Field of view ([z,] y, x) in raw pixels. Rotation, shear and swirl are about its middle, and
-        alike in every plane.
+        Field of view ([z,] y, x) in raw pixels. Rotation, shear and swirl are about its middle, a bend
+        begins there; all are alike in every plane.
     amplitude
         At t = 1 (vibration: at its extremes): path in pixels within the plane (translation), angle in rad (rotation),
-        the same in the middle of the swirl (swirl, vibration), pixels along x per pixel along y (shear).
+        the same in the middle of the swirl (swirl, vibration), pixels along x per pixel along y (shear), pixels
+        along y at the right edge (bend).
     direction_rad
         Of the translation within the plane, from +x towards +y.
     cycles
@@ -89,6 +93,11 @@ class KnownMotion:
                 step[0] = amount * _PLANES_PER_PIXEL
         elif self.kind == "shear":
             step[-1] = amount * y
+        elif self.kind == "bend":
+            # It depends on x only, and x stays: its inverse is exact.
+            step[-2] = amount * self._bend_profile(x)
+            if len(step) == 3:
+                step[0] = _PLANES_PER_PIXEL * step[-2]
         elif self.kind != "none":
             # A swirl turns every circle around the middle by its own angle: radii stay, so its inverse is exact too.
             angle = amount if self.kind == "rotation" else amount * self._swirl_profile(np.hypot(y, x))
@@ -101,6 +110,14 @@ class KnownMotion:
         """Return the angle relative to that in the middle: a Gaussian of the radius."""
         return np.asarray(np.exp(-0.5 * (radius_px / (SWIRL_RADIUS * min(self.shape[-2:]))) ** 2))
 
+    def _bend_profile(self, x_px: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the deflection of a beam held at x = 0, relative to that at the right edge, where it is pushed.
+
+        It is u^2 (3 - u)/2 (Euler and Bernoulli's beam), u from 0 to 1; what sticks out beyond stays straight.
+        """
+        u = np.maximum(x_px / ((self.shape[-1] - 1) / 2), 0.0)
+        return np.asarray(np.where(u < 1, u**2 * (3 - u) / 2, 1 + 1.5 * (u - 1)))
+
 
 def known_motion(
     kind: MotionKind,
@@ -108,6 +125,7 @@ def known_motion(
     displacement_px: float,
     times: Sequence[float] | NDArray[np.floating],
     seed: int | None = None,
+    cycles: float = VIBRATION_CYCLES,
 ) -> KnownMotion:
     """Make a motion of a given size.
 
@@ -118,23 +136,28 @@ def known_motion(
     shape
         Field of view ([z,] y, x), raw pixels.
     displacement_px
-        99th percentile of |u| over the field and `times` together, raw pixels.
+        99th percentile of |u| over the field and `times` together, raw pixels; a plane along z counts as one.
     times
         Times of the frames, in [-1, 1].
     seed
         Chooses the translation's direction and the other motions' sign; None for 30 degrees from +x towards +y, and
         positive.
+    cycles
+        Oscillations of a vibration over the acquisition; other kinds have none.
 
     Raises
     ------
     InputError
-        An unknown kind; a negative size, or one that the kind cannot reach in this field or at these times.
+        An unknown kind; no oscillations; a negative size, or one that the kind cannot reach in this field or
+        at these times.
     """
     if kind not in get_args(MotionKind):
         raise InputError("motion", repr(kind), "one of " + ", ".join(get_args(MotionKind)))
     if not (math.isfinite(displacement_px) and displacement_px >= 0):
         raise InputError("displacement", f"{displacement_px:g} pixels", "0 pixels or more")
-    unit = KnownMotion(kind, tuple(shape), 1.0)
+    if not 0 < cycles < math.inf:
+        raise InputError("cycles", f"{cycles:g}", "a number over 0")
+    unit = KnownMotion(kind, tuple(shape), 1.0, cycles=cycles)
     if seed is not None:
         rng = np.random.default_rng(seed)
         unit = replace(unit, direction_rad=rng.uniform(0, 2 * math.pi))
@@ -148,7 +171,8 @@ def known_motion(
 
 def _amplitude(unit: KnownMotion, wanted_px: float, times: Sequence[float] | NDArray[np.floating]) -> float:
     """Find the amplitude at which the 99th percentile of |u| is `wanted_px`."""
-    positions = _spread_positions(unit.shape)
+    # A bend is largest in the last few columns and alike along them: every one of them counts.
+    positions = _spread_positions(unit.shape, unit.shape[-1] if unit.kind == "bend" else _SAMPLES_PER_AXIS)
 
     def reached(amplitude: float) -> float:
         motion = replace(unit, amplitude=amplitude)
@@ -156,8 +180,9 @@ def _amplitude(unit: KnownMotion, wanted_px: float, times: Sequence[float] | NDA
         return float(np.percentile(lengths, 99))
 
     largest = reached(_LARGEST_ANGLE if unit.kind in _ANGULAR else 1.0)
-    if largest == 0:
-        raise InputError("times", "no time at which the sample has moved", "two different times or more")
+    if largest < _STILL_PX:
+        zeros = ", not all at zeros of the vibration" if unit.kind == "vibration" else ""
+        raise InputError("times", "no time at which the sample has moved", "two different times or more" + zeros)
     if unit.kind not in _ANGULAR:
         return wanted_px / largest
     if wanted_px > largest:
@@ -167,9 +192,9 @@ def _amplitude(unit: KnownMotion, wanted_px: float, times: Sequence[float] | NDA
     return float(brentq(lambda a: reached(a) - wanted_px, 0.0, _LARGEST_ANGLE, xtol=1e-7))
 
 
-def _spread_positions(shape: tuple[int, ...]) -> Float:
-    """Return positions of at most 128 x 128 equal parts of a plane (component, y, x), the first plane's in 3D."""
-    counts = [min(n, _SAMPLES_PER_AXIS) for n in shape[-2:]]
+def _spread_positions(shape: tuple[int, ...], most_along_x: int) -> Float:
+    """Return positions of at most 128 x `most_along_x` equal parts of a plane (component, y, x), the first in 3D."""
+    counts = [min(n, most) for n, most in zip(shape[-2:], (_SAMPLES_PER_AXIS, most_along_x), strict=True)]
     axes = [(np.arange(k) + 0.5) * (n / k) - 0.5 for n, k in zip(shape[-2:], counts, strict=True)]
     in_plane = np.stack(np.meshgrid(*axes, indexing="ij"))
     depth = np.zeros((len(shape) - 2, *counts))

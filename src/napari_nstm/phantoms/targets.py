@@ -6,7 +6,6 @@ Positions are (y, x) in raw pixels, y downwards, origin at the centre of pixel 0
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +13,7 @@ from scipy.ndimage import map_coordinates
 
 from napari_nstm.core.errors import InputError
 from napari_nstm.phantoms import _cells, _usaf
-from napari_nstm.phantoms._lattice import CELL_PX, ORIGIN_PX, Float, sub_samples
-
-PullBack = Callable[[Float], Float]
+from napari_nstm.phantoms._lattice import CELL_PX, ORIGIN_PX, Float, PullBack, area_mean
 
 _BORDER = 0.1
 _SMALLEST_FIELD = 32
@@ -72,13 +69,7 @@ class Target:
         -------
         (y, x), float32.
         """
-        y, x = (step * np.arange(n) for n, step in zip(shape, spacing_px, strict=True))
-        total = np.zeros(shape, np.float64)
-        for dy in sub_samples(spacing_px[0]):
-            for dx in sub_samples(spacing_px[1]):
-                where = np.stack(np.meshgrid(y + dy, x + dx, indexing="ij")).astype(np.float32)
-                total += self.at(where if pull_back is None else where + pull_back(where))
-        return (total / sub_samples().size ** 2).astype(np.float32)
+        return area_mean(self.at, shape, spacing_px, pull_back)
 
 
 @dataclass(frozen=True, eq=False)

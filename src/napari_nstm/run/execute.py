@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_nstm.core.data import Comparison
 from napari_nstm.core.errors import NstmError, StoreError
 from napari_nstm.core.events import Event, Finished, Notice, Prepared, Working
 from napari_nstm.io.store import StoredResult, StoreRecord, StoreWriter, load_checkpoint
@@ -88,9 +89,9 @@ def _execute(
         with device_errors():
             solver, prepared = patience.do(lambda: _prepare(plan, run_id))
         yield from _announced(plan, prepared)
-        conventional = patience.do(lambda: plan.modality.conventional(plan.raw, plan.settings))
+        comparisons = patience.do(lambda: plan.modality.comparisons(plan.raw, plan.settings))
         grid = solver.problem(0).grid
-        yield conventional_preview(conventional, plan, grid, run_id, controls.preview_time())
+        yield conventional_preview(comparisons[0], plan, grid, run_id, controls.preview_time())
         yield Working(run_id, "Compiling", compiling=True)
         with device_errors():
             state = patience.do(solver.init)
@@ -128,7 +129,7 @@ def _execute(
             return
         yield Working(run_id, "Writing the result")
         with device_errors():
-            _finish(plan, solver, outcome, writer, conventional, changes(int(outcome.state.step)))
+            _finish(plan, solver, outcome, writer, comparisons, changes(int(outcome.state.step)))
     except (NstmError, OSError, MemoryError):
         if opened.is_new and not writer.has_checkpoint:
             writer.discard()
@@ -167,7 +168,7 @@ def _prepare(plan: Plan, run_id: str) -> tuple[Solver, Prepared]:
 
     solver = Solver(lambda level: plan.modality.prepare(plan.raw, plan.settings, level), plan.fit, plan.device)
     problem = solver.problem(0)
-    cost = estimate_cost(problem.grid, len(plan.raw.frames), problem.n_batches, plan.fit, plan.device)
+    cost = estimate_cost(problem.grid, len(problem.frame_times), problem.n_batches, plan.fit, plan.device)
     return solver, Prepared(
         run_id,
         plan.summary,
@@ -214,7 +215,7 @@ def _finish(
     solver: Solver,
     outcome: Outcome,
     writer: StoreWriter,
-    conventional: NDArray[np.float32],
+    comparisons: tuple[Comparison, ...],
     changes: dict[str, Any],
 ) -> None:
     state = outcome.state
@@ -229,7 +230,7 @@ def _finish(
         solver.motion_lattice(state),
         solver.save(state),
         reconstruction=frames,
-        conventional=conventional,
+        comparisons=comparisons,
         residual=solver.residual(state) if outcome.has_residual else None,
         message=outcome.message,
         **changes,

@@ -120,8 +120,12 @@ def check_job(
     modality = registry.modality(job.modality)
     settings = acquisition_settings(job, modality)
     frames = read_frames(job, modality, settings, raw, folder)
-    settings = modality.estimate(frames, settings)
-    notices = modality.check(frames, settings)
+    given = settings
+    settings, found = modality.estimate(frames, given)
+    if settings is not given:
+        # What was found is what the run is made with: its store says so, and a resumed run need not look again.
+        job = job.model_copy(update={"acquisition": settings.model_dump(mode="json", exclude_unset=True)})
+    notices = [*found, *modality.check(frames, settings)]
     fit = fit_settings(job, modality, frames, settings)
     frame_times = tuple(float(t) for t in modality.frame_times_ms(frames, settings))
     if resumed_store is None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_nstm.core.data import Comparison
 from napari_nstm.core.events import Preview
 from napari_nstm.core.grids import Grid
 from napari_nstm.core.warp import Float, MotionLattice, positions
@@ -60,11 +60,13 @@ def stored_preview(stored: StoredResult, job: CheckedJob, grid: Grid, run_id: st
 
 
 def conventional_preview(
-    conventional: NDArray[np.float32], job: CheckedJob, grid: Grid, run_id: str, time_ms: float | None
+    conventional: Comparison, job: CheckedJob, grid: Grid, run_id: str, time_ms: float | None
 ) -> Preview:
-    """Show what the frames give if nothing moved, (c, [z,] y, x), before the first step."""
+    """Show what the frames give if nothing moved, before the first step; of several images the nearest in time."""
     still = np.zeros((grid.ndim, *_where(grid)[1].shape[1:]), np.float32)
-    return _preview(run_id, 0, grid, shown_time(job, time_ms), conventional, still)
+    shown_ms = shown_time(job, time_ms)
+    nearest = int(np.argmin(np.abs(np.asarray(conventional.times_ms) - shown_ms)))
+    return _preview(run_id, 0, grid, shown_ms, conventional.images[nearest], still)
 
 
 def _preview(run_id: str, step: int, grid: Grid, time_ms: float, scene: Float, motion_um: Float) -> Preview:

@@ -24,7 +24,7 @@ def keep_raw(plan: Plan, record: StoreRecord, *, overwrite: bool) -> StoreWriter
         acquisition = replace_dotted(acquisition, name, file_name)
     job = {**record.job, "raw": _RAW, "acquisition": acquisition}
     # The raw array was brought to the modality's axes already.
-    job["axes"] = plan.modality.raw_axes
+    job["axes"] = plan.modality.raw_axes.replace("*", "t")
     writer = StoreWriter.create(plan.store_path, record.changed({"job": job}), overwrite=overwrite)
     try:
         write_array(writer.path / _RAW, plan.raw.frames)

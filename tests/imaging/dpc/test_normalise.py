@@ -4,8 +4,9 @@ from scipy.ndimage import gaussian_filter
 
 from napari_nstm.core.errors import InputError
 from napari_nstm.imaging.dpc.layout import dpc_grid, reach_px
-from napari_nstm.imaging.dpc.normalise import contrast, frames_at_level, pad_contrast
+from napari_nstm.imaging.dpc.normalise import contrast, frames_at_level
 from napari_nstm.imaging.dpc.optics import Optics
+from napari_nstm.imaging.padding import pad_fading
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_frames_around_zero_have_no_mean_to_divide_by(settings, signal):
 def test_the_field_is_untouched_and_its_surroundings_fade_without_a_jump(settings):
     ramp = np.add.outer(np.arange(60.0), np.arange(70.0))[None].astype(np.float32)
     grid = dpc_grid((60, 70), settings())
-    padded = pad_contrast(ramp, grid)
+    padded = pad_fading(ramp, grid)
     assert padded.shape == (1, *grid.padded_shape)
     np.testing.assert_array_equal(padded[(slice(None), *grid.field_slices)], ramp)
     assert np.abs(padded[0, 0]).max() < 0.03 * ramp.max()

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from napari_nstm.imaging.dpc.abbe import abbe
-from napari_nstm.imaging.dpc.fourier import fourier_resample
 from napari_nstm.imaging.dpc.optics import Optics, pupil, source, transfer_functions
+from napari_nstm.imaging.fourier import fourier_resample
 
 PIXEL = 0.454
 ANGLES = (0.0, 90.0, 180.0, 270.0, 35.0)

@@ -7,9 +7,9 @@ from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import InputError
 from napari_nstm.imaging.dpc import Dpc
 from napari_nstm.imaging.dpc.abbe import abbe
-from napari_nstm.imaging.dpc.fourier import fourier_resample
 from napari_nstm.imaging.dpc.optics import Optics, transfer_functions
 from napari_nstm.imaging.dpc.problem import MARGIN_PX, OUTSIDE_REGULARIZATION
+from napari_nstm.imaging.fourier import fourier_resample
 
 KEY = jax.random.key(0)
 

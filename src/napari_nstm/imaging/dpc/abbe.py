@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from napari_nstm.imaging.dpc.fourier import fourier_resample, resize_spectrum
 from napari_nstm.imaging.dpc.optics import Optics, pupil, source
+from napari_nstm.imaging.fourier import fourier_resample, resize_spectrum
 
 Float = NDArray[np.floating[Any]]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_nstm.core.data import RawData
+from napari_nstm.core.data import Comparison, Drawing, RawData
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.grids import Grid
 from napari_nstm.core.settings import AcquisitionSettings, FitSettings, Preset
@@ -32,6 +32,9 @@ class Dpc:
         "target": ("usaf", "cells"),
         "forward": ("linear", "abbe"),
     }
+
+    estimates: ClassVar[tuple[str, ...]] = ()
+    inspections: ClassVar[Mapping[str, str]] = {}
 
     def defaults(self, preset: Preset, raw: RawData, settings: DpcSettings) -> FitSettings:
         """Return the fit settings of a preset for these data."""
@@ -57,9 +60,13 @@ class Dpc:
         self.contrast(raw, settings)
         return warnings
 
-    def estimate(self, raw: RawData, settings: DpcSettings) -> DpcSettings:
+    def estimate(self, raw: RawData, settings: DpcSettings) -> tuple[DpcSettings, list[str]]:
         """Return the settings as they are: the frames of DPC do not tell anything they need."""
-        return settings
+        return settings, []
+
+    def inspect(self, name: str, raw: RawData, settings: DpcSettings) -> Drawing:
+        """Raise `InputError`: there is nothing to draw."""
+        raise InputError("inspection", repr(name), "nothing: DPC has none")
 
     def frame_times_ms(self, raw: RawData, settings: DpcSettings) -> tuple[float, ...]:
         """Mid-exposure times of the frames in ms."""
@@ -127,6 +134,12 @@ class Dpc:
         field[1] -= field[1].mean(dtype=np.float64)
         return field
 
+    def comparisons(self, raw: RawData, settings: DpcSettings) -> tuple[Comparison, ...]:
+        """Return the conventional reconstruction: one for all frames, of the middle of the acquisition."""
+        times = self.frame_times_ms(raw, settings)
+        middle = (times[0] + times[-1]) / 2
+        return (Comparison("conventional", (middle,), self.conventional(raw, settings)[None]),)
+
     def simulate(self, request: SimulationRequest) -> Simulation:
         """Simulate raw frames of a moving sample."""
         from napari_nstm.imaging.dpc.simulate import simulate
@@ -134,10 +147,10 @@ class Dpc:
         return simulate(request)
 
     def _padded(self, raw: RawData, settings: DpcSettings) -> tuple[NDArray[np.float32], Grid]:
-        from napari_nstm.imaging.dpc.normalise import pad_contrast
+        from napari_nstm.imaging.padding import pad_fading
 
         grid = _grid(raw, settings)
-        return pad_contrast(self.contrast(raw, settings).frames, grid), grid
+        return pad_fading(self.contrast(raw, settings).frames, grid), grid
 
 
 def _grid(raw: RawData, settings: DpcSettings) -> Grid:

@@ -11,7 +11,6 @@ from scipy import fft
 
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.grids import Grid
-from napari_nstm.imaging.dpc.fourier import fourier_resample
 from napari_nstm.imaging.dpc.settings import (
     Background,
     BlurBackground,
@@ -19,6 +18,7 @@ from napari_nstm.imaging.dpc.settings import (
     ImageBackground,
     NormalizedBackground,
 )
+from napari_nstm.imaging.fourier import fourier_resample
 
 Float32 = NDArray[np.float32]
 
@@ -124,34 +124,6 @@ def _image(image: NDArray[np.generic] | None, shape: tuple[int, ...], n_conditio
     if np.iscomplexobj(measured) or not np.isfinite(measured).all():
         raise InputError(field, "pixels that are complex, infinite or not a number", "real, finite counts")
     return np.asarray(_per_frame(measured.astype(np.float32), shape[0], n_conditions, field), np.float32)
-
-
-def pad_contrast(frames: Float32, grid: Grid) -> Float32:
-    """Put frames on the padded field: mirrored at the edges and fading to 0 at the outer rim.
-
-    Parameters
-    ----------
-    frames
-        (frame, y, x) contrast on the field of view.
-    grid
-        The field at level 0.
-
-    Returns
-    -------
-    NDArray
-        (frame, *grid.padded_extent): periodic without a jump, so that a Fourier crop does not ring.
-    """
-    padded = np.pad(frames, ((0, 0), *grid.padding), mode="symmetric")
-    for axis, (before, after) in enumerate(grid.padding):
-        fade = np.ones(grid.padded_extent[axis], np.float32)
-        fade[:before] = _fall(before)[::-1]
-        fade[len(fade) - after :] = _fall(after)
-        padded *= fade.reshape(-1, 1) if axis == 0 else fade
-    return padded
-
-
-def _fall(n: int) -> Float32:
-    return (0.5 + 0.5 * np.cos(np.pi * (np.arange(n) + 1) / (n + 1))).astype(np.float32)
 
 
 def frames_at_level(padded: Float32, grid: Grid, level: int) -> Float32:

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.ndimage import map_coordinates
 
-from napari_nstm.imaging.dpc.fourier import resize_spectrum
 from napari_nstm.imaging.dpc.settings import DpcSettings
+from napari_nstm.imaging.fourier import resize_spectrum
 
 Float = NDArray[np.floating[Any]]
 

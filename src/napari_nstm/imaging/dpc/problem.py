@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from napari_nstm.core.grids import Grid
 from napari_nstm.core.presentation import ChannelPresentation, present
+from napari_nstm.core.warp import Canvas
+from napari_nstm.imaging.padding import weight_of
 
 Data = tuple[jax.Array, jax.Array, jax.Array]
 
@@ -55,6 +57,11 @@ class DpcProblem:
     regularization_phase: jax.Array
     grid: Grid = field(metadata={"static": True})
     images_per_step: int = field(metadata={"static": True})
+
+    @property
+    def frame_field(self) -> tuple[slice, ...]:
+        """Where the field of view lies in a frame: as in the scene."""
+        return self.grid.field_slices
 
     @property
     def n_batches(self) -> int:
@@ -101,14 +108,13 @@ class DpcProblem:
         """Give the phase of (2, y, x) zero mean. Absorption stays."""
         return present(scene, self.presentation)
 
+    def finish(self, canvas: Canvas) -> Canvas:
+        """Return the canvas as it is."""
+        return canvas
+
 
 def field_weight(grid: Grid) -> NDArray[np.float32]:
     """Return 1 inside the field of view without its margin, 0 elsewhere: (*padded_shape) at the grid's level."""
-    weight = np.zeros(grid.padded_shape, np.float32)
-    inner = []
-    for part, step in zip(grid.field_slices, grid.step, strict=True):
-        # Two samples at least: a coarse level mixes with what stands outside the field.
-        margin = max(2, math.ceil(MARGIN_PX / step))
-        inner.append(slice(part.start + margin, part.stop - margin))
-    weight[tuple(inner)] = 1
-    return weight
+    # Two samples at least: a coarse level mixes with what stands outside the field.
+    margin = tuple(max(2, math.ceil(MARGIN_PX / step)) for step in grid.step)
+    return weight_of(grid.field_slices, grid.padded_shape, margin)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_nstm.imaging.dpc.fourier import fourier_resample, resize_spectrum
+from napari_nstm.imaging.fourier import fourier_resample, resize_spectrum
 
 
 def _wave(n, cycles, phase=0.3):

@@ -1,0 +1,119 @@
+"""Clean images of a moving fluorescent sample under stripes, from a grid finer than a result's."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from napari_nstm.imaging.sim.optics import SimOptics, given_vectors, middle_px, stripes
+from napari_nstm.imaging.sim.otf import OtfTable, depths_of
+from napari_nstm.imaging.sim.settings import Sim3dSettings, SimSettings
+from napari_nstm.imaging.sim.theory import theory_2d, theory_3d
+from napari_nstm.phantoms.fluorescence import FluorescentTarget, render
+from napari_nstm.phantoms.motions import KnownMotion
+
+Float = NDArray[np.float32]
+
+# Samples per raw pixel: more than a result has, so that its grid is put to the test.
+_FINE = {2: 4, 3: 3}
+_SAMPLES_ALONG_Z = 4
+# Raw pixels around the field; the sample ends inside the field, so that nothing wraps around into it.
+_BORDER_PX = 24
+_BORDER_PLANES = 4
+
+
+def moment(
+    target: FluorescentTarget,
+    motion: KnownMotion,
+    t: float,
+    shape: tuple[int, ...],
+    spacing_px: tuple[float, ...],
+    origin_px: tuple[float, ...] | None = None,
+    samples: int = 2,
+) -> Float:
+    """Return the mean density over each sample of a grid at time t in [-1, 1]; parameters as in `render`."""
+    return render(
+        target,
+        shape,
+        spacing_px,
+        lambda at: motion.pull_back(at, t),
+        samples=samples,
+        origin_px=origin_px,
+        samples_along_z=_SAMPLES_ALONG_Z,
+    )
+
+
+class Camera:
+    """A microscope that looks at a moving sample.
+
+    Parameters
+    ----------
+    target, motion
+        The sample; positions in raw pixels and planes.
+    field
+        Raw pixels of a frame, ([z,] y, x).
+    settings
+        With stripes, phases and depths.
+    """
+
+    def __init__(
+        self, target: FluorescentTarget, motion: KnownMotion, field: tuple[int, ...], settings: SimSettings
+    ) -> None:
+        self._target, self._motion, self._settings, self._field = target, motion, settings, field
+        self._fine = _FINE[len(field)]
+        self._extent = [fft.next_fast_len(n + 2 * _BORDER_PX, real=True) for n in field[-2:]]
+        self._planes: tuple[int, ...] = (field[0] + 2 * _BORDER_PLANES,) if len(field) == 3 else ()
+        optics, vectors = SimOptics.from_settings(settings), given_vectors(settings)
+        if vectors is None:
+            raise ValueError("a simulation needs stripes that are given")
+        self._vectors = vectors
+        self._table: OtfTable = theory_2d(optics, settings.n_orders)
+        if isinstance(settings, Sim3dSettings):
+            depths = depths_of(self._planes[0], settings.plane_spacing_um)
+            self._table = theory_3d(optics, vectors, settings.n_orders, depths)
+        pixel = settings.pixel_size_um
+        ky, kx = (fft.fftfreq(n, pixel) for n in self._extent)
+        self._kr = np.hypot(ky[:, None], kx[: self._extent[1] // 2 + 1])
+        offsets = [np.arange(self._fine * n) / self._fine - _BORDER_PX for n in self._extent]
+        self._um = [(at - m) * pixel for at, m in zip(offsets, middle_px(field), strict=True)]
+
+    def image(self, t: float, shot: int) -> NDArray[np.floating[Any]]:
+        """Return the image at time t of a shot (orientation by orientation): ([z,] y, x) raw pixels."""
+        settings = self._settings
+        orientation = shot // settings.n_phases
+        phase = (settings.phases_rad or ())[shot]
+        depths = (1.0, settings.modulation_1, settings.modulation_2)[: settings.n_orders]
+        density = self._density(t)
+        y, x = self._um[0][:, None], self._um[1][None]
+        total: Any = 0.0
+        for order, depth in enumerate(depths):
+            one = np.zeros(len(depths))
+            one[order] = depth
+            light = stripes(self._vectors[orientation], phase, one, y, x).astype(np.float32)
+            total = total + self._spectrum(density * light) * self._table.transfer(order, orientation, self._kr)
+        ndim = len(self._field)
+        image = fft.irfftn(total, s=(*self._planes, *self._extent), axes=tuple(range(-ndim, 0)))
+        borders = (_BORDER_PLANES, _BORDER_PX, _BORDER_PX)[-ndim:]
+        return np.asarray(image[tuple(slice(b, b + n) for b, n in zip(borders, self._field, strict=True))])
+
+    def _density(self, t: float) -> Float:
+        fine = 1 / self._fine
+        shape = tuple(self._fine * n for n in self._extent)
+        origin = (-float(_BORDER_PX),) * 2
+        if not self._planes:
+            return moment(self._target, self._motion, t, shape, (fine, fine), origin, samples=1)
+        inside = moment(
+            self._target, self._motion, t, (self._field[0], *shape), (1.0, fine, fine), (0.0, *origin), samples=1
+        )
+        return np.pad(inside, ((_BORDER_PLANES, _BORDER_PLANES), (0, 0), (0, 0)))
+
+    def _spectrum(self, lit: Float) -> NDArray[Any]:
+        """Return the raw grid's share of the spectrum of a product on the fine grid."""
+        rows, columns = self._extent
+        keep = np.concatenate([np.arange(math.ceil(rows / 2)), np.arange(-(rows // 2), 0)])
+        spectrum = fft.rfft2(lit)[..., keep, : columns // 2 + 1] / self._fine**2
+        return np.asarray(fft.fft(spectrum, axis=-3) if self._planes else spectrum)

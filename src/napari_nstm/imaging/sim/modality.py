@@ -1,0 +1,153 @@
+"""SIM as two modalities, of one plane and of a volume: ties settings, optics and reconstruction to the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_nstm.core.data import Circle, Comparison, Drawing, RawData
+from napari_nstm.core.errors import InputError
+from napari_nstm.core.settings import AcquisitionSettings, FitSettings, Preset
+from napari_nstm.imaging.base import Simulation, SimulationRequest
+from napari_nstm.imaging.sim.choices import FileOtf, PsfOtf
+from napari_nstm.imaging.sim.settings import Sim3dSettings, SimSettings
+
+if TYPE_CHECKING:
+    from napari_nstm.imaging.sim.problem import SimProblem
+
+
+class Sim:
+    """Structured illumination of one plane."""
+
+    name: ClassVar[str] = "sim"
+    title: ClassVar[str] = "Structured illumination"
+    Settings: ClassVar[type[AcquisitionSettings]] = SimSettings
+    raw_axes: ClassVar[str] = "*yx"
+    simulation_options: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "target": ("usaf", "beads", "filaments", "tubule"),
+        "acquisitions": ("1", "2", "3", "4"),
+    }
+    estimates: ClassVar[tuple[str, ...]] = ("pattern", "phases_rad", "modulation_1", "modulation_2")
+    inspections: ClassVar[Mapping[str, str]] = {
+        "frames": "Which frame is which",
+        "spectrum": "Spectrum and stripes",
+    }
+
+    def defaults(self, preset: Preset, raw: RawData, settings: SimSettings) -> FitSettings:
+        """Return the fit settings of a preset for these data."""
+        from napari_nstm.imaging.sim import presets
+        from napari_nstm.imaging.sim.frames import arrangement
+        from napari_nstm.imaging.sim.layout import sim_layout
+
+        plan = arrangement(len(raw.frames), settings)
+        planes = (plan.n_planes,) if isinstance(settings, Sim3dSettings) else ()
+        layout = sim_layout((*planes, *raw.frames.shape[1:]), settings)
+        make = {"fast": presets.fast, "paper": presets.paper}[preset]
+        return make(layout, plan.n_acquisitions)
+
+    def array_paths(self, settings: SimSettings) -> dict[str, str]:
+        """Files that the settings name, by the dotted name of the setting."""
+        return {"otf.path": settings.otf.path} if isinstance(settings.otf, PsfOtf | FileOtf) else {}
+
+    def check(self, raw: RawData, settings: SimSettings) -> list[str]:
+        """Raise `InputError` where raw and settings do not fit; return warnings, a sentence each."""
+        from napari_nstm.imaging.sim.check import check
+        from napari_nstm.imaging.sim.prepare import prepared
+
+        warnings = check(raw, settings)
+        prepared(raw, settings)
+        return warnings
+
+    def estimate(self, raw: RawData, settings: SimSettings) -> tuple[SimSettings, list[str]]:
+        """Find stripes, phases and depths in the frames, where the settings do not give them."""
+        from napari_nstm.imaging.sim.found import with_found
+
+        return with_found(raw, settings)
+
+    def inspect(self, name: str, raw: RawData, settings: SimSettings) -> Drawing:
+        """Draw the frames as a contact sheet (`frames`), or their spectra with the stripes (`spectrum`)."""
+        from napari_nstm.imaging.sim.inspect import contact_sheet, spectrum
+
+        draw = {"frames": contact_sheet, "spectrum": spectrum}.get(name)
+        if draw is None:
+            raise InputError("inspection", repr(name), " or ".join(self.inspections))
+        return draw(raw, settings)
+
+    def support_circles(self, settings: SimSettings) -> tuple[Circle, ...]:
+        """Return how far frames and reconstruction reach in frequency, in cycles per um."""
+        from napari_nstm.imaging.sim.inspect import support_circles
+
+        return support_circles(settings)
+
+    def prepare(self, raw: RawData, settings: SimSettings, level: int) -> SimProblem:
+        """Normalise and pad the frames, at a level of the pyramid."""
+        from napari_nstm.imaging.sim.prepare import prepared, problem_at
+
+        return problem_at(prepared(raw, settings), settings, level)
+
+    def normalization(self, raw: RawData, settings: SimSettings) -> dict[str, Any]:
+        """Say what is subtracted, what counts as 1, and how bright each frame's light is taken to be."""
+        from napari_nstm.imaging.sim.prepare import prepared
+
+        data = prepared(raw, settings)
+        return {
+            "subtracted": settings.offset,
+            "divided_by": data.scale,
+            "brightness": [float(b) for b in data.light.intensities],
+        }
+
+    def frame_times_ms(self, raw: RawData, settings: SimSettings) -> tuple[float, ...]:
+        """Mid-exposure times of the frames in ms, in the order of time."""
+        from napari_nstm.imaging.sim.frames import arrangement, shot_times_ms
+
+        return tuple(float(t) for t in np.sort(shot_times_ms(arrangement(len(raw.frames), settings))))
+
+    def comparisons(self, raw: RawData, settings: SimSettings) -> tuple[Comparison, ...]:
+        """Reconstruct as if nothing moved (generalised Wiener filter), and average the frames (widefield).
+
+        Of a series one image for each window of as many frames as an acquisition has, at steps of an orientation.
+        """
+        from napari_nstm.imaging.sim.conventional import widefield_series, wiener_series
+        from napari_nstm.imaging.sim.prepare import prepared
+
+        data = prepared(raw, settings)
+        times, images = wiener_series(data.frames, data.light, data.table, data.layout, settings)
+        wide_times, wide = widefield_series(data.frames, data.light, data.layout, settings)
+        return (
+            Comparison("conventional", tuple(map(float, times)), images[:, None]),
+            Comparison("widefield", tuple(map(float, wide_times)), wide[:, None]),
+        )
+
+    def conventional(self, raw: RawData, settings: SimSettings) -> NDArray[np.float32]:
+        """Reconstruct the first acquisition as if nothing moved: (1, [z,] y, x) in counts."""
+        return self.comparisons(raw, settings)[0].images[0]
+
+    def simulate(self, request: SimulationRequest) -> Simulation:
+        """Simulate raw frames of a moving sample."""
+        from napari_nstm.imaging.sim.simulate import simulate, simulated_settings
+
+        return simulate(request, simulated_settings())
+
+
+class Sim3d(Sim):
+    """Structured illumination of a volume."""
+
+    name: ClassVar[str] = "sim3d"
+    title: ClassVar[str] = "Structured illumination, 3D"
+    Settings: ClassVar[type[AcquisitionSettings]] = Sim3dSettings
+    simulation_options: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "target": ("tubule", "beads", "filaments"),
+        "planes": ("8", "12", "16", "20"),
+        "acquisitions": ("1", "2", "3"),
+        "taken": ("volume", "plane"),
+    }
+
+    def simulate(self, request: SimulationRequest) -> Simulation:
+        """Simulate raw frames of a moving volume; taken `plane` by plane, or each volume at once."""
+        from napari_nstm.imaging.sim.simulate import simulate, simulated_settings
+
+        taken = request.options.get("taken", "volume")
+        return simulate(request, simulated_settings(int(request.options.get("planes", "8")), times_of=taken))

@@ -1,0 +1,215 @@
+"""From raw frames to what a fit works on: brightness, stripes, padding and levels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from napari_nstm.core.data import RawData
+from napari_nstm.core.errors import InputError
+from napari_nstm.imaging.fourier import fourier_resample
+from napari_nstm.imaging.padding import pad_fading, weight_of
+from napari_nstm.imaging.sim.frames import SimFrames, sim_frames
+from napari_nstm.imaging.sim.layout import N_LEVELS, SimLayout, sim_layout
+from napari_nstm.imaging.sim.optics import Illumination, SimOptics, given_vectors
+from napari_nstm.imaging.sim.otf import OtfTable
+from napari_nstm.imaging.sim.otf_choice import otf_table
+from napari_nstm.imaging.sim.settings import Sim3dSettings, SimSettings
+
+if TYPE_CHECKING:
+    from napari_nstm.imaging.sim.problem import SimProblem
+
+# What counts as the brightest part of a picture, whatever single pixels do.
+_BRIGHT_PERCENTILE = 99.9
+# Scene samples of all frames of a step together: 15 frames of some 460 x 460 samples.
+_SAMPLES_PER_STEP = 3.2e6
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An acquisition with everything that a reconstruction of it needs.
+
+    Parameters
+    ----------
+    frames
+        In the order of time.
+    light
+        Their stripes.
+    table
+        OTF at the depths of the padded field.
+    layout
+        Grids at full size.
+    scale
+        Counts that stand for 1 in a fit.
+    """
+
+    frames: SimFrames
+    light: Illumination
+    table: OtfTable
+    layout: SimLayout
+    scale: float
+
+
+def prepared(raw: RawData, settings: SimSettings) -> Prepared:
+    """Bring raw frames, settings and OTF together.
+
+    Raises
+    ------
+    InputError
+        If stripes are not given and were not estimated.
+    """
+    frames = sim_frames(raw, settings)
+    layout = sim_layout(frames.images.shape[1:], settings)
+    light = illumination(frames, settings)
+    n_planes = layout.raw.padded_extent[0] if isinstance(settings, Sim3dSettings) else None
+    table = otf_table(settings, raw.extras, light.vectors_per_um, n_planes)
+    bright = float(np.percentile(frames.images.mean(axis=0), _BRIGHT_PERCENTILE))
+    if not bright > 0:
+        raise InputError(
+            "acquisition.offset",
+            f"{settings.offset:g} counts, above the frames",
+            "less than the frames' brightest parts",
+        )
+    return Prepared(frames, light, table, layout, bright)
+
+
+def illumination(frames: SimFrames, settings: SimSettings) -> Illumination:
+    """Return the stripes of every frame as the settings give them.
+
+    Raises
+    ------
+    InputError
+        Where they leave something open, or give a number of phases that does not fit.
+    """
+    vectors = given_vectors(settings)
+    if vectors is None:
+        raise InputError("acquisition.pattern", "stripes still to be found", "vectors, or periods and directions")
+    return Illumination(vectors, phases(frames, settings), depths(settings), intensities(frames, settings))
+
+
+def phases(frames: SimFrames, settings: SimSettings) -> NDArray[np.float64]:
+    """Return the phase of order 1 of every frame in rad: (frame,)."""
+    given = settings.phases_rad
+    per_acquisition = settings.n_orientations * settings.n_phases
+    shot = frames.orientation * settings.n_phases + frames.phase
+    if given is not None and len(given) == per_acquisition:
+        return np.asarray(np.asarray(given, np.float64)[shot])
+    if given is not None and len(given) == len(shot):
+        return np.asarray(np.asarray(given, np.float64)[frames.acquisition * per_acquisition + shot])
+    got = "nothing" if given is None else f"{len(given)} phases"
+    more = "" if len(shot) == per_acquisition else f", or {len(shot)}: one for each frame of the series"
+    takes = f"{per_acquisition}: one for each orientation and phase{more}"
+    raise InputError("acquisition.phases_rad", got, takes)
+
+
+def depths(settings: SimSettings) -> NDArray[np.float64]:
+    """Return the depths of all orders: (orientation, order), 1 for order 0."""
+    orders = [np.ones(settings.n_orientations)]
+    for name in ("modulation_1", "modulation_2")[: settings.n_orders - 1]:
+        value = getattr(settings, name)
+        if value is None:
+            raise InputError(f"acquisition.{name}", "nothing", "a depth, or one per orientation")
+        orders.append(np.broadcast_to(np.asarray(value, np.float64), (settings.n_orientations,)))
+    return np.stack(orders, axis=-1)
+
+
+def intensities(frames: SimFrames, settings: SimSettings) -> NDArray[np.float64]:
+    """Return the brightness of every frame relative to the first orientation of its acquisition: (frame,)."""
+    if settings.intensities == "equal":
+        return np.ones(len(frames.images))
+    means = frames.images.mean(axis=tuple(range(1, frames.images.ndim)), dtype=np.float64)
+    group = frames.acquisition * settings.n_orientations + frames.orientation
+    sums = np.bincount(group, means) / np.bincount(group)
+    relative = sums / sums[0]
+    if not np.all(relative > 0):
+        raise InputError("acquisition.offset", f"{settings.offset:g} counts, more than a frame's mean", "fewer counts")
+    return np.asarray(relative[group])
+
+
+def images_per_step(layout: SimLayout, n_frames: int) -> int:
+    """Return the frames of a step: all of them, or of large fields as many as divide them and stay in memory."""
+    samples = math.prod(layout.scene.padded_shape)
+    most = max(1, min(n_frames, round(_SAMPLES_PER_STEP / samples)))
+    return next(n for n in range(most, 0, -1) if n_frames % n == 0)
+
+
+def problem_at(data: Prepared, settings: SimSettings, level: int) -> SimProblem:
+    """Normalise and pad frames, at a level of the pyramid.
+
+    Raises
+    ------
+    InputError
+        If there is no such level.
+    """
+    import jax.numpy as jnp
+
+    from napari_nstm.imaging.sim.problem import MARGIN_PX, SimProblem
+
+    if not 0 <= level < N_LEVELS:
+        raise InputError("fit.advanced.pyramid", f"level {level}", f"levels from 0 to {N_LEVELS - 1}")
+    layout = data.layout.at_level(level)
+    frames = pad_fading(data.frames.images / np.float32(data.scale), data.layout.raw)
+    frames = np.asarray(fourier_resample(frames, layout.frame_shape), np.float32)
+    first, last = data.frames.times_ms[0], data.frames.times_ms[-1]
+    times = 2 * (data.frames.times_ms - first) / (last - first) - 1
+    transfer, groups = transfer_groups(data, layout)
+    steps = layout.frame_spacing_px
+    margin = tuple(
+        0 if len(steps) == 3 and axis == 0 else max(2, round(MARGIN_PX / step)) for axis, step in enumerate(steps)
+    )
+    return SimProblem(
+        frames=jnp.asarray(frames),
+        frame_times=jnp.asarray(times, jnp.float32),
+        orientation=jnp.asarray(data.frames.orientation, jnp.int32),
+        phases=jnp.asarray(data.light.phases_rad, jnp.float32),
+        intensities=jnp.asarray(data.light.intensities, jnp.float32),
+        vectors=jnp.asarray(data.light.vectors_per_um, jnp.float32),
+        depths=jnp.asarray(data.light.depths, jnp.float32),
+        transfer=jnp.asarray(transfer),
+        weight=jnp.asarray(weight_of(layout.frame_field, layout.frame_shape, margin)),
+        nonnegativity=jnp.asarray(settings.nonnegativity, jnp.float32),
+        scale=jnp.asarray(data.scale, jnp.float32),
+        optics=SimOptics.from_settings(settings),
+        layout=layout,
+        groups=groups,
+        images_per_step=images_per_step(data.layout, len(frames)),
+    )
+
+
+def transfer_groups(data: Prepared, layout: SimLayout) -> tuple[NDArray[Any], tuple[tuple[int, ...], ...]]:
+    """Return the transfer functions on a frame's half plane, and which orders share each.
+
+    Returns
+    -------
+    transfer
+        (orientation or 1, group, [kz,] ky, kx >= 0), 0 at the Nyquist samples.
+    groups
+        Orders of each group.
+    """
+    shape, steps = layout.frame_shape[-2:], layout.frame_spacing_px[-2:]
+    pixel = layout.raw.pixel_size_um[-2:]
+    ky, kx = (fft.fftfreq(n, p * s) for n, p, s in zip(shape, pixel, steps, strict=True))
+    kr = np.hypot(ky[:, None], np.abs(kx[: shape[1] // 2 + 1]))
+    if shape[0] % 2 == 0:
+        kr[shape[0] // 2] = np.inf
+    if shape[1] % 2 == 0:
+        kr[:, -1] = np.inf
+    kr = np.where(np.isfinite(kr), kr, 1e9)
+    table = data.table
+    found: list[tuple[list[int], list[NDArray[Any]]]] = []
+    for order in range(data.light.n_orders):
+        of_order = [table.transfer(order, d, kr) for d in range(len(table.values))]
+        for orders, first in found:
+            if all(np.allclose(a, b, atol=1e-6) for a, b in zip(first, of_order, strict=True)):
+                orders.append(order)
+                break
+        else:
+            found.append(([order], of_order))
+    stacked = np.stack([np.stack(arrays) for _, arrays in found], axis=1)
+    kind = np.complex64 if np.iscomplexobj(stacked) else np.float32
+    return stacked.astype(kind), tuple(tuple(orders) for orders, _ in found)

@@ -1,0 +1,89 @@
+"""What stripes and objective together tell of a sample: the union of the OTF's supports, shifted by every order."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from napari_nstm.imaging.sim.optics import SimOptics
+
+Float = NDArray[np.floating[Any]]
+
+# Beyond the support the filter falls to 0 over this part of the cutoff: a sharp edge would ring.
+_FALL = 0.1
+
+
+def limit_to_support(
+    images: NDArray[np.float32], spacing_um: tuple[float, ...], optics: SimOptics, vectors_per_um: Float, n_orders: int
+) -> NDArray[np.float32]:
+    """Take away the frequencies that no frame carries.
+
+    Parameters
+    ----------
+    images
+        (..., [z,] y, x) that end in 0 on every side.
+    spacing_um
+        Distance of samples, ([z,] y, x).
+    optics, vectors_per_um, n_orders
+        Objective, stripes (orientation, 2) and orders.
+    """
+    ndim = len(spacing_um)
+    shape = images.shape[-ndim:]
+    # Room for what the filter rings, so that it does not come back on the other side.
+    padded = tuple(fft.next_fast_len(n + n // 8, real=axis == ndim - 1) for axis, n in enumerate(shape))
+    axes = [fft.fftfreq(n, d) for n, d in zip(padded[:-1], spacing_um[:-1], strict=True)]
+    axes.append(fft.rfftfreq(padded[-1], spacing_um[-1]))
+    frequencies = list(np.meshgrid(*axes, indexing="ij", sparse=True))
+    kept = support_weight(frequencies, optics, vectors_per_um, n_orders)
+    over = tuple(range(-ndim, 0))
+    spectrum = fft.rfftn(images, s=padded, axes=over, workers=-1) * kept
+    limited = fft.irfftn(spectrum, s=padded, axes=over, workers=-1)
+    return np.asarray(limited[(..., *(slice(n) for n in shape))], np.float32)
+
+
+def support_weight(frequencies: list[Float], optics: SimOptics, vectors_per_um: Float, n_orders: int) -> Float:
+    """Return 1 within the support, 0 far outside, with a narrow fall between.
+
+    Parameters
+    ----------
+    frequencies
+        ([kz,] ky, kx) in cycles per um, broadcast against each other.
+    optics, vectors_per_um, n_orders
+        As for `limit_to_support`.
+    """
+    *axial, ky, kx = frequencies
+    best: Any = 0.0
+    for vector, order in itertools.product(vectors_per_um, range(1 - n_orders, n_orders)):
+        if order == 0 and vector is not vectors_per_um[0]:
+            continue
+        lateral = np.hypot(ky - order * vector[0], kx - order * vector[1])
+        if not axial:
+            inside = _falling(lateral, optics.cutoff, _FALL * optics.cutoff)
+        else:
+            # Order 1 of three beams stands at two heights.
+            heights: tuple[float, ...] = (0.0,)
+            if abs(order) == 1 and n_orders == 3:
+                kz = optics.axial_frequency(float(np.hypot(*vector)))
+                heights = (-kz, kz)
+            half = _half_height(lateral, optics)
+            width = _FALL * optics.cutoff
+            inside = _falling(lateral, optics.cutoff, width) * np.max(
+                [_falling(np.abs(axial[0] - height) - half, 0.0, width) for height in heights], axis=0
+            )
+        best = np.maximum(best, inside)
+    return np.asarray(best, np.float32)
+
+
+def _half_height(lateral: Float, optics: SimOptics) -> Float:
+    """Return how far the widefield OTF reaches along kz at a lateral frequency: the missing cone's torus."""
+    sphere, rim = optics.refractive_index / optics.wavelength_um, optics.na_objective / optics.wavelength_um
+    off = np.clip(lateral - rim, -rim, rim)
+    return np.asarray(np.sqrt(sphere**2 - off**2) - np.sqrt(sphere**2 - rim**2))
+
+
+def _falling(distance: Float, edge: float, width: float) -> Float:
+    return np.asarray(0.5 + 0.5 * np.cos(np.pi * np.clip((distance - edge) / width, 0, 1)), np.float32)
