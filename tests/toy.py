@@ -45,6 +45,14 @@ class ToyProblem:
     def present(self, scene):
         return np.asarray(scene)
 
+    tunable: ClassVar[dict[str, Any]] = {}
+
+    def tuned(self, changes):
+        return self
+
+    def refined(self):
+        return {}
+
     def finish(self, canvas):
         return canvas
 
@@ -127,6 +135,9 @@ class ToyModality:
 
     def frame_times_ms(self, raw, settings):
         return settings.timestamps_ms or tuple(float(i) for i in range(len(raw.frames)))
+
+    def moments_ms(self, raw, settings):
+        return self.frame_times_ms(raw, settings)
 
     def comparisons(self, raw, settings):
         mean = np.asarray(raw.frames, np.float32).mean(axis=0, keepdims=True) * settings.gain

@@ -1,5 +1,6 @@
 """Movies out of the window: what is chosen is what the file shows; the window goes on; nothing half-made is left."""
 
+import itertools
 import shutil
 import threading
 
@@ -34,25 +35,43 @@ def panel(background, qtbot, stored):
     return made
 
 
+class Writer:
+    """Holds the thread that writes a movie before some of its frames, until it is let go on."""
+
+    def __init__(self):
+        self.gates = {0: threading.Event()}
+        self.reached = {0: threading.Event()}
+
+    def hold(self, frame):
+        self.gates[frame], self.reached[frame] = threading.Event(), threading.Event()
+
+    def wait(self, frame, should_stop):
+        if frame in self.gates:
+            self.reached[frame].set()
+            while not self.gates[frame].wait(0.005):
+                if should_stop():
+                    return
+
+
 @pytest.fixture
 def slow(monkeypatch):
-    """A movie that goes on until it is told to."""
-    begun, go = threading.Event(), threading.Event()
+    """A movie that is held before its first frame."""
+    writer = Writer()
     real = module.write_movie
 
     def write_movie(stored, path, *, should_stop, **options):
+        frames = itertools.count()
+
         def ask():
-            begun.set()
-            while not go.wait(0.005):
-                if should_stop():
-                    return True
+            writer.wait(next(frames), should_stop)
             return should_stop()
 
         return real(stored, path, should_stop=ask, **options)
 
     monkeypatch.setattr(module, "write_movie", write_movie)
-    yield begun, go
-    go.set()
+    yield writer
+    for gate in writer.gates.values():
+        gate.set()
 
 
 def finish(qtbot, panel):
@@ -222,9 +241,8 @@ def test_files_are_replaced_only_where_the_dialog_asked(panel, qtbot, tmp_path, 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.gif"])
 def test_cancel_leaves_nothing(panel, qtbot, tmp_path, slow, name):
-    begun, _ = slow
     panel.export_to(tmp_path / name)
-    assert begun.wait(20)
+    assert slow.reached[0].wait(20)
     qtbot.mouseClick(panel.task.cancel_button, Qt.MouseButton.LeftButton)
     assert finish(qtbot, panel) == "Cancelled; nothing was written."
     assert left_behind(tmp_path) == []
@@ -246,21 +264,21 @@ def test_a_movie_that_waits_its_turn_is_cancelled_at_once(panel, background, qtb
 
 
 def test_progress_is_shown_and_the_form_rests_meanwhile(panel, qtbot, tmp_path, slow):
-    begun, go = slow
+    slow.hold(17)
     panel.form.time_points.setText("40")
     panel.export_to(tmp_path / "a.mp4")
-    assert begun.wait(20)
+    assert slow.reached[0].wait(20)
     assert not panel.form.isEnabled()
     panel.set_result(write_store(tmp_path / "other.zarr"), "another")  # the movie in the making goes on
     panel.export_to(tmp_path / "b.mp4")  # one at a time
-    go.set()
-    shown = []
-    while panel.busy:
-        shown.append((panel.task.bar.maximum(), panel.task.bar.value(), said(panel)))
-        qtbot.wait(2)
-    counted = [text for most, value, text in shown if most and 0 < value <= most]
-    assert any("of 40 frames" in text for text in counted)
-    assert "a.mp4" in said(panel)
+    slow.gates[0].set()
+    assert slow.reached[17].wait(20)
+    qtbot.waitUntil(lambda: "17 of 40 frames" in said(panel))
+    bar = panel.task.bar
+    assert bar.value() / bar.maximum() == pytest.approx(17 / 40, abs=0.001)
+    assert panel.busy
+    slow.gates[17].set()
+    assert "a.mp4" in finish(qtbot, panel)
     assert panel.form.isEnabled()
     assert left_behind(tmp_path) == ["a.mp4", "other.zarr"]
 
@@ -313,11 +331,10 @@ def test_without_a_result_nothing_can_be_asked_for(panel, tmp_path):
 
 
 def test_a_panel_that_is_deleted_ends_its_movie(background, qtbot, stored, tmp_path, slow):
-    begun, _ = slow
     panel = MoviePanel(background)
     panel.set_result(stored, "cells")
     panel.export_to(tmp_path / "a.mp4")
-    assert begun.wait(20)
+    assert slow.reached[0].wait(20)
     after = []
     with qtbot.waitSignal(panel.destroyed):
         panel.deleteLater()

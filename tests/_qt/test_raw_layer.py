@@ -8,10 +8,14 @@ from napari_nstm._qt.raw_layer import (
     KEY,
     acquisition_of,
     axes_of,
+    labels_for,
     may_be_raw,
+    n_images,
     pixel_size_um,
+    place,
+    plane_spacing_um,
     read_raw_layer,
-    set_pixel_size,
+    stretch_over_planes,
 )
 from napari_nstm.core.errors import InputError
 
@@ -39,7 +43,7 @@ def test_pixel_size_is_taken_from_scale_and_unit(more, size):
 
 def test_pixel_size_is_set_and_comes_back():
     raw = layer()
-    said = set_pixel_size(raw, 0.454, "tyx")
+    said = place(raw, "tyx", 0.454)
     assert "0.454 µm" in said
     assert "t, y, x" in said
     np.testing.assert_allclose(raw.scale, (1, 0.454, 0.454))
@@ -48,14 +52,72 @@ def test_pixel_size_is_set_and_comes_back():
 
 def test_a_layer_that_is_placed_already_is_left_alone():
     raw = layer()
-    set_pixel_size(raw, 0.454, "tyx")
-    assert set_pixel_size(raw, 0.454, "tyx") is None
+    place(raw, "tyx", 0.454)
+    assert place(raw, "tyx", 0.454) is None
 
 
 def test_scale_along_time_becomes_frames_and_depth_stays():
     volume = Image(np.zeros((2, 3, 6, 8)), scale=(25, 0.3, 1, 1))
-    set_pixel_size(volume, 0.1, "tzyx")
+    place(volume, "tzyx", 0.1)
     np.testing.assert_allclose(volume.scale, (1, 0.3, 0.1, 0.1))
+    assert "planes" in place(volume, "tzyx", 0.1, 0.25)
+    np.testing.assert_allclose(volume.scale, (1, 0.25, 0.1, 0.1))
+    assert plane_spacing_um(volume) == pytest.approx(0.25)
+
+
+def test_axes_that_nobody_knows_are_left_as_they_are():
+    raw = Image(np.zeros((3, 5, 6, 8)), scale=(7, 2, 1, 1))
+    said = place(raw, labels_for(raw, "*yx"), 0.1)
+    assert "axes y, x" in said
+    np.testing.assert_allclose(raw.scale, (7, 2, 0.1, 0.1))
+    assert raw.axis_labels == ("-4", "-3", "y", "x")
+    assert [str(unit) for unit in raw.units] == ["pixel", "pixel", "micrometer", "micrometer"]
+    assert place(raw, labels_for(raw, "*yx"), 0.1) is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "given", "wanted", "is_volume", "labels"),
+    [
+        ((4, 6, 8), None, "tyx", False, ("t", "y", "x")),
+        ((2, 4, 6, 8), None, "tyx", False, ("",) * 4),
+        ((15, 6, 8), None, "*yx", False, ("t", "y", "x")),
+        ((15, 6, 8), None, "*yx", True, ("", "y", "x")),
+        ((3, 5, 6, 8), None, "*yx", False, ("", "", "y", "x")),
+        ((6, 8), None, "*yx", False, ("y", "x")),
+        ((15, 4, 6, 8), "tzyx", "*yx", True, ("t", "z", "y", "x")),
+    ],
+)
+def test_labels_are_given_only_where_they_are_known(shape, given, wanted, is_volume, labels):
+    raw = Image(np.zeros(shape), axis_labels=None if given is None else tuple(given))
+    assert labels_for(raw, wanted, is_volume=is_volume) == labels
+    assert "*" not in labels
+
+
+@pytest.mark.parametrize(
+    ("shape", "given", "wanted", "n"),
+    [
+        ((4, 6, 8), None, "tyx", 4),
+        ((1, 4, 6, 8), None, "tyx", 4),
+        ((4, 1, 6, 8), "tzyx", "tyx", 4),
+        ((15, 6, 8), None, "*yx", 15),
+        ((2, 3, 5, 6, 8), None, "*yx", 30),
+        ((6, 8, 15), "yxt", "*yx", 15),
+        ((6, 8), None, "*yx", 1),
+    ],
+)
+def test_frames_are_counted_over_all_axes_before_y_and_x(shape, given, wanted, n):
+    raw = Image(np.zeros(shape), axis_labels=None if given is None else tuple(given))
+    assert n_images(raw, wanted) == n
+
+
+def test_a_stack_of_a_volume_shares_the_slider_of_its_planes():
+    raw = Image(np.zeros((60, 6, 8)), scale=(1, 0.1, 0.1))
+    stretch_over_planes(raw, 4, 0.3)
+    np.testing.assert_allclose(raw.scale, (0.02, 0.1, 0.1))
+    assert str(raw.units[0]) == "micrometer"
+    known = Image(np.zeros((60, 6, 8)), axis_labels=("t", "y", "x"))
+    stretch_over_planes(known, 4, 0.3)
+    assert known.scale[0] == 1
 
 
 def test_labels_that_are_no_axes_say_nothing():
@@ -70,6 +132,11 @@ def test_frames_are_the_layers_own_array():
     assert read.frames is raw.data
     assert (read.name, read.pixel_size_um) == ("raw", (0.5, 0.5))
     assert read.extras["background.path"].shape == (6, 8)
+    assert plane_spacing_um(raw) is None
+    volume = Image(np.zeros((2, 3, 6, 8)), scale=(1, 300, 100, 100), units=("pixel", "nm", "nm", "nm"))
+    assert read_raw_layer(volume, {}).pixel_size_um == (0.1, 0.1)
+    volume.axis_labels = ("t", "z", "y", "x")
+    assert read_raw_layer(volume, {}).pixel_size_um == pytest.approx((0.3, 0.1, 0.1))
 
 
 def test_a_lazy_multiscale_layer_is_read_at_full_size():

@@ -13,15 +13,25 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_nstm._qt.form import SettingsForm
 from napari_nstm._qt.form.editors import CalmComboBox
 from napari_nstm._qt.heading import heading
-from napari_nstm._qt.raw_layer import acquisition_of, axes_of, pixel_size_um, read_raw_layer, set_pixel_size, shape_of
+from napari_nstm._qt.raw_layer import (
+    acquisition_of,
+    axes_of,
+    labels_for,
+    n_images,
+    pixel_size_um,
+    place,
+    plane_spacing_um,
+    read_raw_layer,
+)
 from napari_nstm._qt.raw_picker import RawPicker
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import InputError, input_error_from
-from napari_nstm.core.settings import FitRequest, Job, OutputSettings
+from napari_nstm.core.settings import AcquisitionSettings, FitRequest, Job, OutputSettings
 from napari_nstm.imaging.base import Modality
 from napari_nstm.imaging.registry import modality, modality_names
+from napari_nstm.run.plan import read_frames
 
-_PIXEL_SIZE = "pixel_size_um"
+_PIXEL_SIZE, _PLANES = "pixel_size_um", "plane_spacing_um"
 
 
 class JobForm(QWidget):
@@ -52,6 +62,7 @@ class JobForm(QWidget):
         self.output = SettingsForm(OutputSettings, ("times",))
         self.acquisition: SettingsForm | None = None
         self._modality: Modality | None = None
+        self._tools: QWidget | None = None
         self._slot = QVBoxLayout()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -66,7 +77,7 @@ class JobForm(QWidget):
             layout.addLayout(part) if isinstance(part, QVBoxLayout) else layout.addWidget(part)
         layout.addStretch(1)
         for name in modality_names():
-            self.method.addItem(modality(name).title, name)
+            self._offer(name)
         self.method.currentIndexChanged.connect(self._method_picked)
         self.raw.chosen.connect(self._raw_chosen)
         self.raw.data_changed.connect(self._raw_replaced)
@@ -76,6 +87,11 @@ class JobForm(QWidget):
             form.changed.connect(self.changed)
         self._method_picked()
         self._raw_chosen(self.raw.layer)
+
+    def place_tools(self, tools: QWidget) -> None:
+        """Put a widget below the settings that can be found in the frames; it stays there for every method."""
+        self._tools = tools
+        self._put_tools()
 
     # -- what it says -------------------------------------------------------
 
@@ -138,15 +154,28 @@ class JobForm(QWidget):
             self._held, self._read = held, cache(read)
         return self._read
 
+    def frames_for(self, settings: AcquisitionSettings, folder: Path) -> Callable[[], RawData]:
+        """Return what brings the raw frames to the method's axes, as a run does; it may be called in any thread.
+
+        Parameters
+        ----------
+        settings
+            Valid ones; files that they name are read too.
+        folder
+            That paths are relative to.
+        """
+        read, used, layer = self.reader(fresh=False), self.modality, self.raw.layer
+        job = Job(modality=used.name, raw=layer.name or "raw", axes=axes_of(layer), acquisition={})
+        return lambda: read_frames(job, used, settings, read(), folder)
+
     def place_raw(self) -> str | None:
-        """Set the form's pixel size on the raw layer; returns a sentence if that changed anything."""
-        size = self.acquisition.content().get(_PIXEL_SIZE)
-        layer = self.raw.layer
-        wanted = self.modality.raw_axes
+        """Set the form's sizes on the raw layer; returns a sentence if that changed anything."""
+        content, layer = self.acquisition.content(), self.raw.layer
+        size, planes = content.get(_PIXEL_SIZE), content.get(_PLANES)
         if layer is None or not isinstance(size, int | float):
             return None
-        axes = axes_of(layer) or (wanted if layer.ndim == len(wanted) else None)
-        return None if axes is None else set_pixel_size(layer, float(size), axes)
+        labels = labels_for(layer, self.modality.raw_axes, is_volume=self._has(_PLANES))
+        return place(layer, labels, float(size), float(planes) if isinstance(planes, int | float) else None)
 
     # -- problems -----------------------------------------------------------
 
@@ -178,12 +207,15 @@ class JobForm(QWidget):
     def _method_picked(self, _: int = 0) -> None:
         if self._modality is not None:
             self._kept[self._modality.name] = self.acquisition.content()
+            if self._tools is not None:
+                self._tools.setParent(None)  # the settings it stands among are deleted
             self._slot.removeWidget(self.acquisition)
             self.acquisition.changed.disconnect(self.changed)
             self.acquisition.deleteLater()
         self._modality = modality(self.method.currentData())
         self.acquisition = SettingsForm(self._modality.Settings)
         self._slot.addWidget(self.acquisition)
+        self._put_tools()
         kept = self._kept.get(self._modality.name)
         if kept:
             self.acquisition.set_content(kept)
@@ -206,21 +238,35 @@ class JobForm(QWidget):
         self.changed.emit()
 
     def _raw_placed(self) -> None:
-        """Take the pixel size from the layer's scale."""
-        size = None if self.raw.layer is None else pixel_size_um(self.raw.layer)
+        """Take pixel size and distance of planes from the layer's scale."""
+        layer = self.raw.layer
+        if layer is None:
+            return
         content = self.acquisition.content()
-        if size is not None and content.get(_PIXEL_SIZE) != size and _PIXEL_SIZE in self.modality.Settings.model_fields:
-            self.acquisition.set_content({**content, _PIXEL_SIZE: size})
+        sizes = {_PIXEL_SIZE: pixel_size_um(layer), _PLANES: plane_spacing_um(layer)}
+        changed = {
+            name: size
+            for name, size in sizes.items()
+            if size is not None and self._has(name) and content.get(name) != size
+        }
+        if changed:
+            self.acquisition.set_content({**content, **changed})
+
+    def _has(self, name: str) -> bool:
+        return name in self.modality.Settings.model_fields
+
+    def _offer(self, name: str) -> None:
+        """Add a method; one that cannot be loaded is left out, so that the others can be used."""
+        try:
+            self.method.addItem(modality(name).title, name)
+        except InputError as error:
+            self.method.setToolTip(f"{self.method.toolTip()}\n{name} is not offered: {error.got}.")
+
+    def _put_tools(self) -> None:
+        if self._tools is not None:
+            self.acquisition.insert_below(self.modality.estimates, self._tools)
 
     def _show_frames(self) -> None:
         layer = self.raw.layer
-        self.acquisition.n_frames = None if layer is None else _n_frames(layer)
+        self.acquisition.n_frames = None if layer is None else n_images(layer, self.modality.raw_axes)
         self.acquisition.set_layers(self.raw.candidates())
-
-
-def _n_frames(layer: Any) -> int:
-    shape = shape_of(layer)
-    axes = axes_of(layer)
-    if axes is not None:
-        return shape[axes.index("t")] if "t" in axes else 1
-    return next((n for n in shape[:-2] if n > 1), 1)

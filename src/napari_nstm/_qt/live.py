@@ -110,7 +110,7 @@ class LiveLayers:
             What the colour of its arrows tells.
         """
         found = result_layers(result, self.name, arrow_color)
-        moving = [made for made in found if _known(made)["kind"] != "conventional"]
+        moving = [made for made in found if _is_moving(made)]
         # First what is seen: the last channel, and its motion.
         for data, attributes, kind in [moving[-2], moving[-1], *moving[:-2]]:
             key = _known((data, attributes, kind)).get("channel", _MOTION)
@@ -122,7 +122,7 @@ class LiveLayers:
                 live = self._made[key] = Layer.create(data, attributes, kind)
                 self._viewer.add_layer(live)
             yield live
-        for data, attributes, kind in (made for made in found if _known(made)["kind"] == "conventional"):
+        for data, attributes, kind in (made for made in found if not _is_moving(made)):
             yield self._insert_below(Layer.create(data, attributes, kind))
 
     # -- inside -------------------------------------------------------------
@@ -235,6 +235,11 @@ class LiveLayers:
 def _known(made: Any) -> Mapping[str, Any]:
     """Return what a layer-to-be says of itself."""
     return made[1]["metadata"][KEY]
+
+
+def _is_moving(made: Any) -> bool:
+    """Whether a layer-to-be shows what the fit gave; the others are what the frames gave otherwise."""
+    return _known(made)["kind"] in ("reconstruction", "motion")
 
 
 def _is(layer: Layer, limits: tuple[float, float] | None) -> bool:

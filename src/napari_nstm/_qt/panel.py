@@ -13,19 +13,23 @@ from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QTabWidget, QVBoxLayout,
 
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.closing import CloseGuard
+from napari_nstm._qt.drawing_view import DrawingView
 from napari_nstm._qt.form.editors import CalmComboBox
+from napari_nstm._qt.frames_tools import FramesTools
 from napari_nstm._qt.heading import heading
 from napari_nstm._qt.interrupted import InterruptedBanner
 from napari_nstm._qt.job_form import JobForm
 from napari_nstm._qt.layers.arrows import ArrowColor
+from napari_nstm._qt.layers.compare import bind_comparison
 from napari_nstm._qt.layers.result import ResultArrays, read_result, recolor
 from napari_nstm._qt.layers.time_text import DRAWN_MS, show_times
 from napari_nstm._qt.live import LiveLayers
 from napari_nstm._qt.movie_panel import MoviePanel
-from napari_nstm._qt.raw_layer import is_of_a_run, known_of
+from napari_nstm._qt.raw_layer import is_of_a_run, known_of, stretch_over_planes
 from napari_nstm._qt.run_bar import RunBar
 from napari_nstm._qt.save_panel import SavePanel
 from napari_nstm._qt.session import FitSession, RunEnd
+from napari_nstm._qt.views_panel import ViewsPanel
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import InputError, in_one_sentence
 from napari_nstm.core.events import Event, Failed, Notice, Prepared, Preview, Progress, Working
@@ -41,14 +45,15 @@ _NO_RESULT = "Run a reconstruction, or select a layer of a result: here it becom
 _PREVIEW_EVERY_S = 0.3
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Watched:
     """The run that goes on, as far as the window is concerned."""
 
     live: LiveLayers
     raw_layer: Layer | None
     frame_times_ms: tuple[float, ...]
-    shape: tuple[int, ...]  # of the field, ([z,] y, x)
+    ndim: int  # of the field
+    shape: tuple[int, ...] = ()  # of the result, ([z,] y, x), as far as it is known: it may be finer than the frames
 
 
 class ReconstructPanel(QWidget):
@@ -67,6 +72,7 @@ class ReconstructPanel(QWidget):
         self.session = FitSession(self.runs)
         self._background = Background(self)
         self._exports = Background(self)  # a long movie must not hold up the next result
+        self._looks = Background(self)  # nor must checks of the form hold up what a user asks to see
         self._watched: _Watched | None = None
         self._n_steps = self._n_tasks = 0
         self._closed = False
@@ -74,6 +80,7 @@ class ReconstructPanel(QWidget):
         self._check_number = 0
         self._make_widgets()
         show_times(napari_viewer)
+        bind_comparison(napari_viewer)
         self._guard = CloseGuard(self, self.session, self.shutdown)
         self._connect()
         self.session.warm_up()
@@ -85,7 +92,10 @@ class ReconstructPanel(QWidget):
 
     def _make_widgets(self) -> None:
         self.banner = InterruptedBanner()
+        self.view = DrawingView(self._viewer)
         self.form = JobForm(self._viewer)
+        self.frames = FramesTools(self.form, self.view, self._looks, self.runs.path)
+        self.views = ViewsPanel(self._viewer, self.view, self._looks)
         self.movie = MoviePanel(self._exports)
         self.save = SavePanel(self._exports)
         self.bar = RunBar()
@@ -100,11 +110,13 @@ class ReconstructPanel(QWidget):
         for by in get_args(ArrowColor):
             self.arrow_color.addItem(f"coloured by {by}", by)
         arrows = (heading("Arrows in the viewer"), self.arrow_color)
-        result = (self.result, *arrows, heading("Files"), self.save, heading("Movie"), self.movie)
+        views = (heading("Views"), self.views)
+        result = (self.result, *arrows, *views, heading("Files"), self.save, heading("Movie"), self.movie)
         self.tabs.addTab(_scrolled(*result), "Result")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.banner)
+        layout.addWidget(self.view)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.bar)
         self.setMinimumWidth(320)
@@ -158,12 +170,14 @@ class ReconstructPanel(QWidget):
         self.bar.set_ready(True)
         read, folder, number = self.form.reader(fresh=False), self.runs.path, self._check_number
 
-        def check() -> tuple[CheckedJob, RawData]:
+        def check() -> tuple[CheckedJob, RawData] | None:
+            if number != self._check_number:
+                return None  # while this one waited the form was edited again
             raw = read()
             return check_job(job, raw, folder), raw
 
-        def done(answer: tuple[CheckedJob, RawData]) -> None:
-            if number == self._check_number:
+        def done(answer: tuple[CheckedJob, RawData] | None) -> None:
+            if answer is not None and number == self._check_number:
                 self._checked, raw = answer
                 self.session.estimate(job, raw, folder)
 
@@ -193,14 +207,15 @@ class ReconstructPanel(QWidget):
         if job is None or self.session.running:
             return
         layer = self.form.raw.layer
+        self.view.back()
         placed = self.form.place_raw()
         if placed:
             self._viewer.reset_view()
         title, known = self._new_title(layer.name), self._checked
-        times, shape = ((0.0,), ()) if known is None else (known.frame_times_ms, known.raw.frames.shape[1:])
+        times, ndim = ((0.0,), 0) if known is None else (known.frame_times_ms, _ndim(known))
         self.bar.say(placed or "")
         self.session.run(job, self.form.reader(), path, title)
-        self._watch(_Watched(LiveLayers(self._viewer, title), layer, times, shape))
+        self._watch(_Watched(LiveLayers(self._viewer, title), layer, times, ndim))
 
     def stop(self) -> None:
         """End the run and keep what it reached."""
@@ -211,7 +226,7 @@ class ReconstructPanel(QWidget):
         record = read_record(run.path)
         self.session.resume(run.path, run.title)
         live = LiveLayers(self._viewer, self._new_title(run.title))
-        self._watch(_Watched(live, None, record.frame_times_ms, record.shape))
+        self._watch(_Watched(live, None, record.frame_times_ms, len(record.shape), record.shape))
 
     def _open_interrupted(self, run: InterruptedRun) -> None:
         self._load(run.path, LiveLayers(self._viewer, self._new_title(run.title)), "")
@@ -227,6 +242,7 @@ class ReconstructPanel(QWidget):
         if isinstance(event, Preview):
             if not self._watched.live.started:
                 self._hide_earlier()
+            self._measure(event)
             self._watched.live.show(event, event.step / max(self._n_steps, 1), self._watched.frame_times_ms)
         elif isinstance(event, Progress):
             self.bar.show_progress(event, _size_at(self._watched.shape, event.level))
@@ -237,6 +253,15 @@ class ReconstructPanel(QWidget):
             self.bar.show_outlook(event)
         elif isinstance(event, Notice):
             self.bar.say(event.message)
+
+    def _measure(self, preview: Preview) -> None:
+        """Learn the size of the result from its pictures; coarse ones may be larger than it by a part of a pixel."""
+        watched, spacing = self._watched, preview.spacing_px
+        if not watched.shape or max(spacing) == 1:
+            watched.shape = tuple(n * s for n, s in zip(preview.scene.shape[1:], spacing, strict=True))
+            layer = watched.raw_layer
+            if watched.ndim == 3 and layer is not None and layer in self._viewer.layers:
+                stretch_over_planes(layer, watched.shape[0], preview.pixel_size_um[0])
 
     def _ended(self, end: RunEnd) -> None:
         live, self._watched = self._watched.live, None
@@ -288,6 +313,7 @@ class ReconstructPanel(QWidget):
 
     def _show_result(self, stored: StoredResult | None, name: str) -> None:
         self.movie.set_result(stored, name)
+        self.views.set_result(stored, name)
         self.save.set_result(stored, name)
         self.result.setText(_NO_RESULT if stored is None else _about(stored, name))
 
@@ -324,9 +350,10 @@ class ReconstructPanel(QWidget):
     def _slider_moved(self, _: object = None) -> None:
         """While a run goes on its pictures show the frame that the slider stands at."""
         dims, watched = self._viewer.dims, self._watched
-        if watched is not None and dims.ndim > len(watched.shape) > 0:
+        if watched is not None and dims.ndim > watched.ndim > 0:
             last = len(watched.frame_times_ms) - 1
-            self.session.show(watched.frame_times_ms[min(max(round(dims.point[0]), 0), last)])
+            frame = round(dims.point[dims.ndim - watched.ndim - 1])
+            self.session.show(watched.frame_times_ms[min(max(frame, 0), last)])
 
     def _raw_replaced(self) -> None:
         if self._watched is not None and self.form.raw.layer == self._watched.raw_layer:
@@ -351,6 +378,8 @@ class ReconstructPanel(QWidget):
         self.session.shutdown()
         self._background.close()
         self._exports.close()
+        self._looks.close()
+        self.view.disconnect_viewer()
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
         self._viewer.layers.selection.events.active.disconnect(self._layer_selected)
         self._viewer.dims.events.current_step.disconnect(self._slider_moved)
@@ -378,6 +407,11 @@ def _about(stored: StoredResult, name: str) -> str:
     record = stored.record
     ended = {"running": "interrupted"}.get(stored.status, stored.status)
     return f"{name}: {ended} at step {record.step} of {record.n_steps}, {record.created[:16].replace('T', ' ')} UTC."
+
+
+def _ndim(checked: CheckedJob) -> int:
+    """Return the number of axes of the field."""
+    return len(checked.fit.scene_encoding.base_cells)
 
 
 def _size_at(shape: tuple[int, ...], level: int) -> str:

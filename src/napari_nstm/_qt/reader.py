@@ -6,6 +6,7 @@ from pathlib import Path
 from napari import current_viewer
 from napari.types import LayerDataTuple
 
+from napari_nstm._qt.layers.compare import bind_comparison
 from napari_nstm._qt.layers.result import read_result, result_layers
 from napari_nstm._qt.layers.time_text import show_times
 from napari_nstm.io.result import is_store
@@ -39,4 +40,5 @@ def read_store(path: str | list[str]) -> list[LayerDataTuple]:
     viewer = current_viewer()
     if viewer is not None:
         show_times(viewer)
+        bind_comparison(viewer)
     return layers

@@ -39,6 +39,18 @@ def psnr(image: Image, truth: Image, margin: int = 20, match_mean: bool = True, 
     return float("inf") if error == 0 else 10 * float(np.log10(_range(wanted) ** 2 / error))
 
 
+def psnr_scaled(image: Image, truth: Image, margin: int = 10, ndim: int = 2) -> float:
+    """Return the PSNR in dB after the offset and scale that fit the truth best, one of each for all frames.
+
+    For pictures whose brightness means nothing. Parameters and errors as for `psnr`.
+    """
+    found, wanted = _compared(image, truth, margin, False, ndim)
+    columns = np.stack([found.ravel(), np.ones(found.size)], axis=1)
+    fitted = columns @ np.linalg.lstsq(columns, wanted.ravel(), rcond=None)[0]
+    error = float(np.mean((fitted - wanted.ravel()) ** 2))
+    return float("inf") if error == 0 else 10 * float(np.log10(_range(wanted) ** 2 / error))
+
+
 def best_constant_psnr(truth: Image, margin: int = 20, ndim: int = 2) -> float:
     """Return the PSNR in dB of the best picture without content: the truth's mean in every frame.
 

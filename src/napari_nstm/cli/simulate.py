@@ -90,10 +90,10 @@ def write_simulation(simulation: Simulation, modality_name: str, folder: Path) -
     """Write raw frames, truth, true motion and the job that reconstructs the frames."""
     from napari_nstm.run.job import dump_job
 
-    pixel_size = simulation.settings.pixel_size_um
-    space = "ZYX"[-(simulation.raw.ndim - 1) :]
-    _write_tiff(folder / "raw.tif", simulation.raw, "T" + space, pixel_size)
-    _write_tiff(folder / "truth.tif", simulation.truth, "TC" + space, pixel_size)
+    pixel_size = (simulation.settings.pixel_size_um,) * (simulation.raw.ndim - 1)
+    _write_tiff(folder / "raw.tif", simulation.raw, "T" + "ZYX"[-(simulation.raw.ndim - 1) :], pixel_size)
+    space = "ZYX"[-(simulation.truth.ndim - 2) :]
+    _write_tiff(folder / "truth.tif", simulation.truth, "TC" + space, simulation.truth_pixel_size_um or pixel_size)
     np.save(folder / "truth_motion.npy", simulation.motion_px, allow_pickle=False)
     job = Job(
         nstm=1,
@@ -106,10 +106,11 @@ def write_simulation(simulation: Simulation, modality_name: str, folder: Path) -
     (folder / "job.yml").write_text(dump_job(job), encoding="utf-8")
 
 
-def _write_tiff(path: Path, array: NDArray[Any], axes: str, pixel_size_um: float) -> None:
+def _write_tiff(path: Path, array: NDArray[Any], axes: str, pixel_size_um: tuple[float, ...]) -> None:
     import tifffile
 
-    size = {f"PhysicalSize{axis}": pixel_size_um for axis in "XY"}
-    units = {f"PhysicalSize{axis}Unit": "µm" for axis in "XY"}
+    sizes = dict(zip(axes[-len(pixel_size_um) :], pixel_size_um, strict=True))
+    size = {f"PhysicalSize{axis}": length for axis, length in sizes.items()}
+    units = {f"PhysicalSize{axis}Unit": "µm" for axis in sizes}
     # OME: axes and pixel size travel with the file, and napari and Fiji read them.
     tifffile.imwrite(path, array, ome=True, metadata={"axes": axes, **size, **units})

@@ -103,6 +103,11 @@ class FitSettings(Settings):
     static: bool = Field(default=False, description="No motion: it is never updated and all times are zero.")
     scene_learning_rate: float = Field(gt=0, description="Initial learning rate of the scene (Adam).")
     motion_learning_rate: float = Field(gt=0, description="Initial learning rate of the motion (Adam).")
+    system_learning_rate: float = Field(
+        default=3e-3,
+        gt=0,
+        description="Learning rate of what a modality lets be refined (stripes of SIM), late in a run.",
+    )
     learning_rate_end: float = Field(default=0.1, gt=0, le=1, description="Last learning rate over the first.")
     scene_encoding: EncodingSettings = Field(description="Encoding of the scene; axes are ([z,] y, x).")
     scene_network: NetworkSettings = Field(description="Readout of the scene.")
@@ -140,6 +145,12 @@ class FitRequest(Settings):
     )
     coarse_to_fine: Annotated[bool, Hint(group="advanced")] = Field(
         default=True, title="Coarse to fine", description="Let detail in gradually (off: the paper's ablation)."
+    )
+    motion_from: Annotated[str | None, Hint(group="advanced", none_means="fitted")] = Field(
+        default=None,
+        min_length=1,
+        title="Motion of another run",
+        description="Result whose motion is taken, for another channel of the same sample; relative to the job.",
     )
     device: Annotated[str, Hint(choices=("auto", "cpu", "gpu"), labels=("Automatic", "CPU", "GPU"))] = Field(
         default="auto",

@@ -10,6 +10,9 @@ from jaxtyping import Array, Float
 
 from napari_nstm.core.settings import FitSettings
 
+SYSTEM_STARTS = 0.5
+"""Part of the run after which what a problem lets be refined begins to change."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -68,6 +71,8 @@ class Rates:
         Last over first learning rate.
     time_scale
         1, or 0 for a static fit: all times are taken as zero.
+    system
+        Learning rate of what a problem lets be refined.
     """
 
     n_steps: Float[Array, ""]
@@ -76,24 +81,30 @@ class Rates:
     motion: Float[Array, ""]
     end: Float[Array, ""]
     time_scale: Float[Array, ""]
+    system: Float[Array, ""]
 
     def granularity(self, step: Array) -> Float[Array, ""]:
         """Return alpha: it grows linearly to 1 over the coarse-to-fine part."""
         return jnp.where(self.coarse_steps > 0, jnp.clip(step / jnp.maximum(self.coarse_steps, 1.0), 0.0, 1.0), 1.0)
+
+    def system_now(self, step: Array) -> Float[Array, ""]:
+        """Return the learning rate of what is refined before it decays: none until the scene has taken shape."""
+        return jnp.where(step >= SYSTEM_STARTS * self.n_steps, self.system, 0.0)
 
     def decay(self, step: Array) -> Float[Array, ""]:
         """Return the factor on both learning rates: exponential, from 1 to `end`."""
         return self.end ** jnp.clip(step / self.n_steps, 0.0, 1.0)
 
 
-def build_rates(settings: FitSettings, n_steps: int) -> Rates:
-    """Collect a fit's numbers; a static fit never updates its motion."""
+def build_rates(settings: FitSettings, n_steps: int, *, given_motion: bool = False) -> Rates:
+    """Collect a fit's numbers; a static fit, and one whose motion is given, never updates its motion."""
     numbers = {
         "n_steps": n_steps,
         "coarse_steps": settings.coarse_to_fine * n_steps,
         "scene": settings.scene_learning_rate,
-        "motion": 0.0 if settings.static else settings.motion_learning_rate,
+        "motion": 0.0 if settings.static or given_motion else settings.motion_learning_rate,
         "end": settings.learning_rate_end,
         "time_scale": 0.0 if settings.static else 1.0,
+        "system": settings.system_learning_rate,
     }
     return Rates(**{name: jnp.asarray(value, jnp.float32) for name, value in numbers.items()})

@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property, partial
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from napari_nstm.core.grids import Grid
 from napari_nstm.core.settings import FitSettings
-from napari_nstm.core.warp import Canvas, MotionLattice
+from napari_nstm.core.warp import Canvas, MotionLattice, positions
 from napari_nstm.fit.schedule import Schedule, build_rates, build_schedule
 from napari_nstm.fit.state import FitReport, FitState, flatten_state, unflatten_state
 from napari_nstm.fit.step import MAX_STEPS_PER_CALL, init_state, predict, run_steps
@@ -47,10 +48,16 @@ class Solver:
         How to fit.
     device
         jax device; None: jax's default.
+    motion
+        A motion that is given, in raw pixels and times of this problem; None: it is fitted.
     """
 
     def __init__(
-        self, problem_at: Callable[[int], Problem], settings: FitSettings, device: jax.Device | None = None
+        self,
+        problem_at: Callable[[int], Problem],
+        settings: FitSettings,
+        device: jax.Device | None = None,
+        motion: MotionLattice | None = None,
     ) -> None:
         self._problem_at = problem_at
         self._problems: dict[int, Problem] = {}
@@ -60,9 +67,11 @@ class Solver:
         self._best_loss = math.inf
         self._proven: FitState | None = None
         self.settings = settings
-        self.model = SpaceTimeModel(build_architecture(self.problem(0).grid, settings))
+        self._motion = motion
+        n_given = 0 if motion is None else len(motion.values_px)
+        self.model = SpaceTimeModel(build_architecture(self.problem(0).grid, settings, n_given))
         self.schedule: Schedule = build_schedule(settings, self.problem(0).n_batches)
-        self.rates = self._put(build_rates(settings, self.schedule.n_steps))
+        self.rates = self._put(build_rates(settings, self.schedule.n_steps, given_motion=motion is not None))
 
     @property
     def n_steps(self) -> int:
@@ -83,8 +92,26 @@ class Solver:
 
     def init(self) -> FitState:
         """Return the state before the first step."""
-        state: FitState = init_state(self.model.architecture, self.settings.seed)
+        state: FitState = init_state(self.model.architecture, self.settings.seed, self.problem(0).tunable)
+        if self._motion is not None:
+            given = {"given": jnp.asarray(self._on_own_lattice(self._motion))}
+            state = replace(state, params={**state.params, "motion": given})
         return self._put(state)
+
+    def refined(self, state: FitState) -> dict[str, Any]:
+        """Return what of the problem was refined, as plain JSON; empty where nothing is."""
+        return self._tuned(state, 0).refined()
+
+    def _tuned(self, state: FitState, level: int) -> Problem:
+        return self.problem(level).tuned(state.params["system"])
+
+    def _on_own_lattice(self, motion: MotionLattice) -> Frames:
+        grid = self.problem(0).grid
+        spacing = np.reshape(motion_spacing_px(self.model, grid), (-1, *(1,) * grid.ndim))
+        origin = np.reshape(grid.padded_origin, spacing.shape)
+        where = np.asarray(positions(self.model.motion_lattice_shape()) * spacing + origin, np.float32)
+        times = np.linspace(-1, 1, len(motion.values_px))
+        return np.stack([motion.pull_back(where, float(t)) for t in times])
 
     def advance(self, state: FitState, seconds: float = 0.3) -> tuple[FitState, FitReport]:
         """Do as many steps as fit into about `seconds`, at least one, within one stage of the pyramid.
@@ -168,7 +195,7 @@ class Solver:
 
         Frames come in the order of their times.
         """
-        problem = self.problem(0)
+        problem = self._tuned(state, 0)
         found: list[tuple[float, Frames]] = []
         for index in range(problem.n_batches):
             times, data = problem.batch(state.key, jnp.asarray(index))

@@ -28,11 +28,19 @@ _ADAM = optax.scale_by_adam(b1=0.9, b2=0.99, eps=1e-15)
 
 
 @partial(jax.jit, static_argnames=("architecture",))
-def init_state(architecture: Architecture, seed: int) -> FitState:
-    """Draw the weights a fit starts from; compiled, or the layers would be compiled one by one."""
+def init_state(architecture: Architecture, seed: int, system: Params | None = None) -> FitState:
+    """Draw the weights a fit starts from; compiled, or the layers would be compiled one by one.
+
+    Parameters
+    ----------
+    architecture, seed
+        What the model is made of, and the seed of its weights.
+    system
+        What of the problem is refined, as it starts (`Problem.tunable`).
+    """
     key = jax.random.key(seed)
     weights_key, run_key = jax.random.split(key)
-    params = SpaceTimeModel(architecture).init(weights_key)
+    params = {**SpaceTimeModel(architecture).init(weights_key), "system": system or {}}
     return FitState(params, _ADAM.init(params), run_key, jnp.zeros((), jnp.int32))
 
 
@@ -69,15 +77,23 @@ def run_steps(
     def step(carry: tuple[Array, FitState, Array, Array]) -> tuple[Array, FitState, Array, Array]:
         i, state, losses, _ = carry
         epoch, index = state.step // problem.n_batches, state.step % problem.n_batches
-        times, data = problem.batch(jax.random.fold_in(state.key, epoch), index)
+        key = jax.random.fold_in(state.key, epoch)
         alpha = rates.granularity(state.step + 1)
-        loss, gradient = jax.value_and_grad(loss_of)(
-            _unflat(jnp.asarray(state.params), like), problem, model, times * rates.time_scale, data, alpha
-        )
+
+        def loss_at(params: Params) -> Array:
+            tuned = problem.tuned(params["system"])
+            times, data = tuned.batch(key, index)
+            return loss_of(params, tuned, model, times * rates.time_scale, data, alpha)
+
+        loss, gradient = jax.value_and_grad(loss_at)(_unflat(jnp.asarray(state.params), like))
         gradient = _flat(gradient)
         direction, optimizer = _ADAM.update(gradient, state.optimizer)
         decay = rates.decay(state.step)
-        rate = {"scene": rates.scene * decay, "motion": rates.motion * decay}
+        rate = {
+            "scene": rates.scene * decay,
+            "motion": rates.motion * decay,
+            "system": rates.system_now(state.step) * decay,
+        }
         params = (
             state.params - jnp.concatenate([jnp.full(sizes[name], rate[name]) for name in sorted(like)]) * direction
         )
@@ -118,6 +134,9 @@ def _unflat(vector: Float[Array, " weight"], like: Params) -> Params:
 def predict(
     problem: Problem, params: Params, data: Any, times: Array, alpha: Array, *, architecture: Architecture
 ) -> tuple[Array, Array, Array]:
-    """Render the measurements of one batch at granularity `alpha`: (prediction, target, weight)."""
+    """Render the measurements of one batch at granularity `alpha`: (prediction, target, weight).
+
+    `problem` is refined already (`Problem.tuned`).
+    """
     scene = SpaceTimeModel(architecture).render(params, times, problem.grid, alpha)
     return problem.forward(scene, data)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,16 @@ class Problem(Protocol):
 
     def batch(self, key: jax.Array, index: jax.Array) -> tuple[jax.Array, Any]:
         """Return (times, data) of step `index` of the epoch that `key` shuffles; can be traced."""
+
+    @property
+    def tunable(self) -> dict[str, Any]:
+        """What a fit may refine beside scene and motion, as it starts: arrays by name, all 0; mostly none."""
+
+    def tuned(self, changes: dict[str, Any]) -> Self:
+        """Return the problem with `tunable` as far as it was refined; can be traced."""
+
+    def refined(self) -> dict[str, Any]:
+        """Return the values that `tuned` changed, in physical units and as plain JSON."""
 
     def forward(self, scene: jax.Array, data: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Render measurements.
@@ -124,12 +134,15 @@ class Simulation:
         u from the first frame, (frame, component, [z,] y, x), pixels of `truth`.
     settings
         Settings that describe the acquisition.
+    truth_pixel_size_um
+        Pixel size of `truth`, ([z,] y, x); None: that of the raw frames.
     """
 
     raw: NDArray[np.generic]
     truth: NDArray[np.float32]
     motion_px: NDArray[np.float32]
     settings: AcquisitionSettings
+    truth_pixel_size_um: tuple[float, ...] | None = None
 
 
 class Modality(Protocol):
@@ -170,6 +183,9 @@ class Modality(Protocol):
 
     def frame_times_ms(self, raw: RawData, settings: Any) -> tuple[float, ...]:
         """Mid-exposure times of the frames in ms."""
+
+    def moments_ms(self, raw: RawData, settings: Any) -> tuple[float, ...]:
+        """Moments that a result shows where the job names none, in ms; mostly the frames' own."""
 
     def comparisons(self, raw: RawData, settings: Any) -> tuple[Comparison, ...]:
         """Reconstruct as if nothing moved (the first, called `conventional`), and in other simple ways; numpy only."""

@@ -42,8 +42,9 @@ def resize_spectrum(spectrum: Array, shape: tuple[int, ...]) -> Array:
     start = spectrum.ndim - len(shape)
     pairs = [kept_frequencies(n, m) for n, m in zip(spectrum.shape[start:], shape, strict=True)]
     resized = np.zeros((*spectrum.shape[:start], *shape), spectrum.dtype)
-    source, target = (np.ix_(*(pair[side] for pair in pairs)) for side in (0, 1))
-    resized[(..., *target)] = spectrum[(..., *source)]
+    source: Any = (..., *np.ix_(*(pair[0] for pair in pairs)))
+    target: Any = (..., *np.ix_(*(pair[1] for pair in pairs)))
+    resized[target] = spectrum[source]
     return resized
 
 

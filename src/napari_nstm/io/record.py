@@ -49,6 +49,7 @@ class StoreRecord(BaseModel):
     versions: dict[str, str] = Field(default_factory=dict)
     input_hashes: dict[str, str] = Field(default_factory=dict, description="SHA-256 of raw data and further arrays.")
     normalization: dict[str, Any] = Field(default_factory=dict, description="What was subtracted and divided by.")
+    refined: dict[str, Any] = Field(default_factory=dict, description="What the fit changed beside scene and motion.")
     notices: tuple[str, ...] = ()
     comparisons: tuple[str, ...] = Field(
         default=("conventional",), description="What else the frames gave: images beside the reconstruction."

@@ -284,7 +284,7 @@ def _write_arrays(
         size = record.pixel_size_um
         write_image(folder / one.name, one.images, record.channels, record.shape, size, one.times_ms)
     if residual is not None:
-        write_frames(folder / "residual", residual, residual.shape, ("frame", *space))
+        write_frames(folder / "residual", residual, residual.shape, ("frame", *SPACE[residual.ndim - 1]))
 
 
 def _ahead(render: Callable[[float], NDArray[Any]], times: Iterable[float]) -> Iterator[NDArray[Any]]:

@@ -41,6 +41,8 @@ class Architecture(Settings):
     motion_scale_px: tuple[float, ...]
     rendering: Literal["canvas", "exact"]
     canvas_samples_per_pixel: int
+    given_times: int = 0
+    """Times at which a motion is given, evenly over [-1, 1]; 0: the motion network finds it."""
 
     @property
     def ndim(self) -> int:
@@ -48,8 +50,15 @@ class Architecture(Settings):
         return len(self.scene_box.origin)
 
 
-def build_architecture(grid: Grid, settings: FitSettings) -> Architecture:
+def build_architecture(grid: Grid, settings: FitSettings, given_times: int = 0) -> Architecture:
     """Lay a model over a field.
+
+    Parameters
+    ----------
+    grid, settings
+        The field at full size, and the model's settings.
+    given_times
+        Times at which the motion is given, where it is not fitted.
 
     Dense encodings end at their box, so the scene's covers the whole canvas and the motion's the
     padded field. Hashed encodings go on outside theirs and follow the published boxes: the field of
@@ -87,6 +96,7 @@ def build_architecture(grid: Grid, settings: FitSettings) -> Architecture:
         motion_scale_px=field if settings.motion_unit == "field" else (1.0,) * grid.ndim,
         rendering=settings.rendering,
         canvas_samples_per_pixel=settings.canvas_samples_per_pixel,
+        given_times=given_times,
     )
 
 

@@ -52,10 +52,11 @@ class SpaceTimeModel:
     def init(self, key: Array) -> Params:
         """Draw initial weights."""
         scene_key, motion_key = jax.random.split(key)
-        return {
-            "scene": self.scene.init(scene_key, method="draw"),
-            "motion": self.motion.init(motion_key, method="draw"),
-        }
+        scene = self.scene.init(scene_key, method="draw")
+        if self.architecture.given_times:
+            shape = (self.architecture.given_times, self.architecture.ndim, *self.motion_lattice_shape())
+            return {"scene": scene, "motion": {"given": jnp.zeros(shape)}}
+        return {"scene": scene, "motion": self.motion.init(motion_key, method="draw")}
 
     def displacement_at(
         self, params: Params, t: Float[Array, ...], positions: Float[Array, "... axis"], alpha: Array | float = 1.0
@@ -74,6 +75,8 @@ class SpaceTimeModel:
         self, params: Params, times: Float[Array, " time"], grid: Grid, alpha: Array | float = 1.0
     ) -> Float[Array, "time axis *lattice"]:
         """Return dx in raw pixels on a coarse lattice that spans the padded field, first to last sample."""
+        if self.architecture.given_times:
+            return _between(params["motion"]["given"], times)
         coarse = [np.linspace(0.0, 1.0, n) for n in self.motion_lattice_shape()]
         axes = _unit_axes(coarse, grid.padded_origin, _last_offsets(grid), self.architecture.motion_box)
         dx = jnp.asarray(self.motion.apply(params["motion"], [(times + 1) / 2, *axes], alpha, method="on_lattice"))
@@ -144,7 +147,10 @@ class SpaceTimeModel:
         positions = jnp.moveaxis(padded_positions(grid), 0, -1)
 
         def one(t: Array) -> Array:
-            dx = self.displacement_at(params, jnp.full(positions.shape[:-1], t), positions, alpha)
+            if self.architecture.given_times:
+                dx = jnp.moveaxis(self.displacement(params, t[None], grid, alpha)[0], 0, -1)
+            else:
+                dx = self.displacement_at(params, jnp.full(positions.shape[:-1], t), positions, alpha)
             unit = _to_unit(positions + dx, self.architecture.scene_box)
             values = jnp.asarray(self.scene.apply(params["scene"], unit, alpha))
             return jnp.moveaxis(values, -1, 0)
@@ -178,6 +184,15 @@ def _unit_axes(
         (o - bo + x * end) / extent
         for x, o, end, bo, extent in zip(axes, origin, last, box.origin, box.extent, strict=True)
     ]
+
+
+def _between(given: Float[Array, "moment ..."], times: Float[Array, " time"]) -> Float[Array, "time ..."]:
+    """Interpolate linearly between moments that are evenly spaced over [-1, 1]; before and after they stay."""
+    last = given.shape[0] - 1
+    position = jnp.clip((times + 1) / 2 * last, 0.0, float(last))
+    before = jnp.minimum(position.astype(jnp.int32), max(last - 1, 0))
+    weight = (position - before).reshape(-1, *(1,) * (given.ndim - 1))
+    return (1 - weight) * given[before] + weight * given[jnp.minimum(before + 1, last)]
 
 
 def _to_unit(positions: Float[Array, "... axis"], box: Box) -> Float[Array, "... axis"]:

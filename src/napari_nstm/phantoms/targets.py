@@ -6,7 +6,7 @@ Positions are (y, x) in raw pixels, y downwards, origin at the centre of pixel 0
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import map_coordinates
@@ -108,14 +108,34 @@ def usaf1951(shape: tuple[int, int], seed: int = 0, fill: float = 0.33) -> Phant
     InputError
         The field is smaller than 32 pixels.
     """
+    unit_px, corner_px = _usaf_place(shape, seed, fill)
+    return Phantom(Target(_usaf.draw(shape, unit_px, corner_px)))
+
+
+def usaf1951_bars(shape: tuple[int, int], seed: int = 0, fill: float = 0.33) -> list[_usaf.Bar]:
+    """Return where the bars of `usaf1951` lie: their edges in raw pixels; parameters and errors as there."""
+    unit_px, corner_px = _usaf_place(shape, seed, fill)
+    return [
+        replace(
+            bar,
+            y=corner_px[0] + unit_px * bar.y,
+            x=corner_px[1] + unit_px * bar.x,
+            height=unit_px * bar.height,
+            width=unit_px * bar.width,
+        )
+        for bar in _usaf.bars(_usaf.n_groups_for(unit_px))
+    ]
+
+
+def _usaf_place(shape: tuple[int, int], seed: int, fill: float) -> tuple[float, tuple[float, float]]:
+    """Return the bar width of the first element and the upper left corner, raw pixels."""
     _check(shape, fill)
     unit_px = (1 - 2 * _BORDER) * min(shape) / _usaf.LAYER_SIDE
     wanted_px = math.sqrt(fill * math.prod(shape) / _usaf.filled_area(_usaf.n_groups_for(unit_px)))
     unit_px = min(unit_px, wanted_px)
     shift = np.zeros(2) if seed == 0 else np.random.default_rng(seed).uniform(-0.5, 0.5, 2)
     half = unit_px * _usaf.LAYER_SIDE / 2
-    corner_px = ((shape[0] - 1) / 2 - half + shift[0], (shape[1] - 1) / 2 - half + shift[1])
-    return Phantom(Target(_usaf.draw(shape, unit_px, corner_px)))
+    return unit_px, ((shape[0] - 1) / 2 - half + shift[0], (shape[1] - 1) / 2 - half + shift[1])
 
 
 def cells(shape: tuple[int, int], seed: int = 0, fill: float = 0.33) -> Phantom:

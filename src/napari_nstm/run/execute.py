@@ -25,6 +25,7 @@ from napari_nstm.run.result import Result
 if TYPE_CHECKING:
     from napari_nstm.fit.solver import Solver
     from napari_nstm.fit.state import FitState
+    from napari_nstm.imaging.base import Problem
     from napari_nstm.run.loop import Outcome, Snapshot
 
 
@@ -166,7 +167,13 @@ def _prepare(plan: Plan, run_id: str) -> tuple[Solver, Prepared]:
     from napari_nstm.fit.cost import estimate_cost
     from napari_nstm.fit.solver import Solver
 
-    solver = Solver(lambda level: plan.modality.prepare(plan.raw, plan.settings, level), plan.fit, plan.device)
+    def problem_at(level: int) -> Problem:
+        return plan.modality.prepare(plan.raw, plan.settings, level)
+
+    given = None
+    if plan.given_motion is not None:
+        given = plan.given_motion.on(problem_at(0).grid, plan.frame_times_ms)
+    solver = Solver(problem_at, plan.fit, plan.device, given)
     problem = solver.problem(0)
     cost = estimate_cost(problem.grid, len(problem.frame_times), problem.n_batches, plan.fit, plan.device)
     return solver, Prepared(
@@ -233,5 +240,6 @@ def _finish(
         comparisons=comparisons,
         residual=solver.residual(state) if outcome.has_residual else None,
         message=outcome.message,
+        refined=solver.refined(state),
         **changes,
     )

@@ -117,7 +117,10 @@ def with_absolute_paths(job: Job, base_dir: Path, array_paths: Mapping[str, str]
     acquisition = dict(job.acquisition)
     for dotted, path in array_paths.items():
         acquisition = replace_dotted(acquisition, dotted, _absolute(base_dir, path))
-    return job.model_copy(update={"raw": _absolute(base_dir, job.raw), "acquisition": acquisition})
+    fit = job.fit
+    if fit.motion_from is not None:
+        fit = fit.model_copy(update={"motion_from": _absolute(base_dir, fit.motion_from)})
+    return job.model_copy(update={"raw": _absolute(base_dir, job.raw), "acquisition": acquisition, "fit": fit})
 
 
 def store_path(job: Job, base_dir: Path) -> Path:

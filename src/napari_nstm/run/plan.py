@@ -18,6 +18,7 @@ from napari_nstm.imaging import registry
 from napari_nstm.imaging.base import Modality
 from napari_nstm.io.raw import read_raw, to_axes
 from napari_nstm.io.store import check_output
+from napari_nstm.run.given_motion import GivenMotion, read_motion
 from napari_nstm.run.job import acquisition_settings, fit_settings, store_path, with_absolute_paths
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class CheckedJob:
         Mid-exposure times of the frames, and the moments to reconstruct.
     notices
         Sentences for the user.
+    given_motion
+        The motion of another run that is taken; None: it is fitted.
     """
 
     job: Job
@@ -58,6 +61,7 @@ class CheckedJob:
     frame_times_ms: tuple[float, ...]
     output_times_ms: tuple[float, ...]
     notices: tuple[str, ...]
+    given_motion: GivenMotion | None
 
     def normalised_time(self, time_ms: float) -> float:
         """Turn a time in ms into the model's, in [-1, 1]."""
@@ -128,6 +132,7 @@ def check_job(
     notices = [*found, *modality.check(frames, settings)]
     fit = fit_settings(job, modality, frames, settings)
     frame_times = tuple(float(t) for t in modality.frame_times_ms(frames, settings))
+    motion = None if job.fit.motion_from is None else read_motion(folder / Path(job.fit.motion_from).expanduser())
     if resumed_store is None:
         check_output(store_path(job, folder), overwrite)
     return CheckedJob(
@@ -139,8 +144,9 @@ def check_job(
         fit=fit,
         store_path=resumed_store or store_path(job, folder),
         frame_times_ms=frame_times,
-        output_times_ms=_output_times(job.output.times, frame_times),
+        output_times_ms=_output_times(job.output.times, frame_times, modality.moments_ms(frames, settings)),
         notices=tuple(notices),
+        given_motion=motion,
     )
 
 
@@ -184,10 +190,12 @@ def read_frames(job: Job, modality: Modality, settings: AcquisitionSettings, raw
     return replace(data, extras={**data.extras, **extras})
 
 
-def _output_times(wish: int | tuple[float, ...] | None, frames_ms: tuple[float, ...]) -> tuple[float, ...]:
+def _output_times(
+    wish: int | tuple[float, ...] | None, frames_ms: tuple[float, ...], default_ms: tuple[float, ...]
+) -> tuple[float, ...]:
     first, last = frames_ms[0], frames_ms[-1]
     if wish is None:
-        return frames_ms
+        return tuple(float(t) for t in default_ms)
     if isinstance(wish, int):
         if wish < 1:
             raise InputError("output.times", str(wish), "a number of at least 1, or a list of times in ms")

@@ -15,7 +15,18 @@ from napari_nstm.core.hints import Hint, hint_of
 
 Kind = Literal["number", "numbers", "bool", "choice", "text", "array", "union", "model", "yaml"]
 
-_UNIT_OF_SUFFIX = {"um": "µm", "nm": "nm", "mm": "mm", "ms": "ms", "s": "s", "deg": "°", "rad": "rad", "px": "px"}
+_UNIT_OF_SUFFIX = {
+    "per_um": "1/µm",
+    "um": "µm",
+    "nm": "nm",
+    "mm": "mm",
+    "ms": "ms",
+    "s": "s",
+    "deg": "°",
+    "rad": "rad",
+    "px": "px",
+    "counts": "counts",
+}
 _ABBREVIATIONS = {"na": "NA", "led": "LED", "rgb": "RGB", "psf": "PSF"}
 
 
@@ -104,15 +115,15 @@ def prettified(name: str) -> str:
 
 def _spec(name: str, info: FieldInfo) -> FieldSpec:
     hint = hint_of(info)
-    stem, _, suffix = name.rpartition("_")
-    unit = hint.unit or (_UNIT_OF_SUFFIX.get(suffix, "") if stem else "")
+    stem, suffix = _suffix(name)
+    unit = hint.unit or _UNIT_OF_SUFFIX.get(suffix, "")
     members, optional = _members(info.annotation)
     kind = _kind(members, optional, info, hint)
     default = None if info.is_required() else to_jsonable_python(info.get_default(call_default_factory=True))
     variants = _variants(members, kind, info)
     return FieldSpec(
         name=name,
-        label=info.title or prettified(stem if unit and suffix in _UNIT_OF_SUFFIX else name),
+        label=info.title or prettified(stem if suffix else name),
         unit=unit,
         help=_help(info, members, hint, kind, default),
         kind=kind,
@@ -126,6 +137,14 @@ def _spec(name: str, info: FieldInfo) -> FieldSpec:
         variants=variants,
         discriminator=str(info.discriminator or "") if kind == "union" else "",
     )
+
+
+def _suffix(name: str) -> tuple[str, str]:
+    """Split a name into words and what says its unit: `wavelength_um` into "wavelength" and "um"."""
+    for suffix in _UNIT_OF_SUFFIX:
+        if name.endswith(f"_{suffix}"):
+            return name.removesuffix(f"_{suffix}"), suffix
+    return name, ""
 
 
 def _members(annotation: Any) -> tuple[tuple[Any, ...], bool]:

@@ -1,6 +1,6 @@
 """A form for any settings model: everything in it follows from the model."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -88,23 +88,31 @@ class SettingsForm(QWidget):
         kept = list(layers)
         self._once(lambda: [editor.set_layers(kept) for editor in self._editors(ArrayEditor)])
 
-    def validate(self, *, show: bool = True) -> Any:
+    def insert_below(self, fields: Sequence[str], widget: QWidget) -> None:
+        """Put a widget among the rows, below those of some fields; below all where there are none of them."""
+        self._section.insert_below(fields, widget)
+
+    def validate(self, *, show: bool = True, without: Collection[str] = ()) -> Any:
         """Check the settings with their model.
 
         Parameters
         ----------
         show
             Whether every problem is shown at its row (and the first one scrolled to).
+        without
+            Fields whose content does not count: they get their defaults.
 
         Returns
         -------
         Settings or None
             None if there is a problem.
         """
-        problems = {row.dotted: row.editor.complaint() for row in self._section.rows() if row.editor.complaint()}
+        counting = [row for row in self._section.rows() if row.dotted.partition(".")[0] not in without]
+        problems = {row.dotted: row.editor.complaint() for row in counting if row.editor.complaint()}
         settings, general = None, []
         try:
-            settings = self._model.model_validate(self.content())
+            content = self.content()
+            settings = self._model.model_validate({key: content[key] for key in content if key not in without})
         except ValidationError as error:
             own = set(problems)
             for found in input_errors_from(error):
@@ -155,6 +163,18 @@ class SettingsForm(QWidget):
     def problems(self) -> dict[str, str]:
         """Return the problems that are shown, by the dotted names of their rows."""
         return {row.dotted: row.problem() for row in self._section.rows() if row.problem()}
+
+    def label(self, field: str) -> str:
+        """Return what a field is called; empty where it has no row."""
+        spec = self._section.specs.get(field)
+        return "" if spec is None else spec.label
+
+    def default_kind(self, field: str) -> dict[str, Any] | None:
+        """Return which variant of a union is its default, as content; None for fields of another kind."""
+        spec = self._section.specs.get(field)
+        if spec is None or spec.kind != "union" or not isinstance(spec.default, Mapping):
+            return None
+        return {spec.discriminator: spec.default.get(spec.discriminator)}
 
     def editor(self, field: str) -> QWidget:
         """Return the editor of a field by its dotted name.

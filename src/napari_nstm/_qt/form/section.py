@@ -76,6 +76,15 @@ class Section(QWidget):
                     self._advanced.set_open()
                 part.open_to(row)
 
+    def insert_below(self, fields: Sequence[str], widget: QWidget) -> None:
+        """Put a widget below the last of some fields; below all but the advanced ones where there are none."""
+        layout = self.layout()
+        places = [layout.indexOf(self.parts[name]) for name in fields if name in self.parts]
+        below = max(places, default=-1)
+        if below < 0:
+            below = layout.count() - 1 - (self._advanced is not None)
+        layout.insertWidget(below + 1, widget)
+
     def _make(self, spec: FieldSpec, before: str) -> "Row | Variants | Group":
         dotted = f"{before}.{spec.name}" if before else spec.name
         make = {"union": Variants, "model": Group}.get(spec.kind, Row)

@@ -1,6 +1,6 @@
 """A result as napari layers: read in any thread, added in the window's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from napari_nstm._qt.layers.arrows import (
     vectors_in_time,
 )
 from napari_nstm._qt.raw_layer import KEY, units_of
+from napari_nstm.core.data import Comparison
 from napari_nstm.core.grids import Channel
 from napari_nstm.io.draw import contrast_limits
 from napari_nstm.io.result import StoredResult, open_result
@@ -46,8 +47,8 @@ class ResultArrays:
         Moments.
     reconstruction
         For each channel (t, [z,] y, x), in memory or lazy.
-    conventional
-        For each channel ([z,] y, x); empty where the store holds none.
+    comparisons
+        What else the frames gave.
     limits
         Values shown black and white, for each channel.
     points
@@ -63,7 +64,7 @@ class ResultArrays:
     channels: tuple[Channel, ...]
     times_ms: tuple[float, ...]
     reconstruction: tuple[Any, ...]
-    conventional: tuple[NDArray[np.float32], ...]
+    comparisons: tuple[Comparison, ...]
     limits: tuple[tuple[float, float], ...]
     points: ArrowPoints
     u_px: NDArray[np.float32]
@@ -92,14 +93,13 @@ def read_result(source: str | Path | StoredResult) -> ResultArrays:
     size = np.reshape(stored.pixel_size_um, (-1, 1))
     moments = [stored.displacement_at(time, where_px=points.points_px) / size for time in stored.times_ms]
     first = stored.scene_at(stored.frame_times_ms[0])[-1]  # where the arrows start
-    conventional = stored.conventional
     return ResultArrays(
         record=stored.attributes,
         path=stored.path,
         channels=stored.channels,
         times_ms=stored.times_ms,
         reconstruction=per_channel,
-        conventional=() if conventional is None else tuple(conventional),
+        comparisons=tuple(stored.comparison(name) for name in stored.comparison_names),
         limits=tuple(_limits(channel) for channel in per_channel),
         points=points,
         u_px=np.asarray(moments, np.float32),
@@ -154,23 +154,30 @@ def _images(read: ResultArrays, name: str) -> list[LayerDataTuple]:
     for index, channel in enumerate(read.channels):
         shown = {"colormap": "gray", "contrast_limits": read.limits[index]}
         about = {"channel": channel.name, "unit": channel.unit}
-        if read.conventional:
-            # The same grey levels as the reconstruction, so that the two can be compared.
-            attributes = {
-                **_common(read, "conventional", about, in_time=False),
-                **shown,
-                "name": f"conventional {channel.name} — {name}",
-                "visible": False,
-            }
-            still.append((read.conventional[index], attributes, "image"))
+        # The same grey levels as the reconstruction, so that they can be compared.
+        still += [_comparison(read, one, index, {**shown, "visible": False}, name) for one in read.comparisons]
         attributes = {
-            **_common(read, "reconstruction", about),
+            **_common(read, "reconstruction", about, read.times_ms),
             **shown,
             "name": f"{channel.name} — {name}",
             "visible": index == last,
         }
         moving.append((read.reconstruction[index], attributes, "image"))
     return [*still, *moving]
+
+
+def _comparison(read: ResultArrays, one: Comparison, index: int, shown: Mapping[str, Any], name: str) -> LayerDataTuple:
+    """Return one channel of what the frames gave otherwise: a still, or a series with times of its own."""
+    channel = read.channels[index]
+    about = {"channel": channel.name, "unit": channel.unit, "comparison": one.name}
+    kind = "conventional" if one.name == "conventional" else "comparison"
+    is_series = len(one.times_ms) > 1
+    attributes = {
+        **_common(read, kind, about, one.times_ms if is_series else None),
+        **shown,
+        "name": f"{one.name} {channel.name} — {name}",
+    }
+    return one.images[:, index] if is_series else one.images[0, index], attributes, "image"
 
 
 def _motion(read: ResultArrays, name: str, arrow_color: ArrowColor) -> LayerDataTuple:
@@ -183,7 +190,7 @@ def _motion(read: ResultArrays, name: str, arrow_color: ArrowColor) -> LayerData
         shortest_px=read.points.shortest_px(stretch),
     )
     attributes = {
-        **_common(read, "motion", {"unit": "pixel", "since_ms": read.record["frame_times_ms"][0]}),
+        **_common(read, "motion", {"unit": "pixel", "since_ms": read.record["frame_times_ms"][0]}, read.times_ms),
         **arrow_style(read.points, stretch),
         "name": f"motion — {name}",
         "edge_color": colors.reshape(-1, 4),
@@ -191,8 +198,11 @@ def _motion(read: ResultArrays, name: str, arrow_color: ArrowColor) -> LayerData
     return vectors_in_time(read.points, read.u_px), attributes, "vectors"
 
 
-def _common(read: ResultArrays, kind: str, about: Mapping[str, Any], *, in_time: bool = True) -> dict[str, Any]:
-    size = read.points.pixel_size_um
+def _common(
+    read: ResultArrays, kind: str, about: Mapping[str, Any], times_ms: Sequence[float] | None
+) -> dict[str, Any]:
+    """Return what layers of a result share; without times they have no time axis."""
+    size, in_time = read.points.pixel_size_um, times_ms is not None
     axes = "t" * in_time + "zyx"[-len(size) :]
     record = read.record
     known = {
@@ -200,11 +210,11 @@ def _common(read: ResultArrays, kind: str, about: Mapping[str, Any], *, in_time:
         **about,
         "store": str(read.path),
         "run_id": record["run_id"],
-        "times_ms": list(read.times_ms) if in_time else None,
+        "times_ms": None if times_ms is None else list(times_ms),
         "job": record["job"],
         "record": dict(record),
     }
-    first, step = _on_slider(read) if in_time else (0.0, 1.0)
+    first, step = (0.0, 1.0) if times_ms is None else on_slider(times_ms, record["frame_times_ms"])
     return {
         "scale": (step,) * in_time + size,
         "translate": (first,) * in_time + (0.0,) * len(size),
@@ -214,14 +224,16 @@ def _common(read: ResultArrays, kind: str, about: Mapping[str, Any], *, in_time:
     }
 
 
-def _on_slider(read: ResultArrays) -> tuple[float, float]:
-    """Return first position and step of the moments on the slider, which counts frames.
+def on_slider(times_ms: Sequence[float], frame_times_ms: Sequence[float]) -> tuple[float, float]:
+    """Return first position and step of moments on the slider, which counts frames.
 
-    Moments that are not evenly spaced between frames are counted themselves.
+    Moments that are not evenly spaced between frames are counted themselves, unless there are fewer than half as
+    many as frames: then each stands about where it belongs.
     """
-    frames = read.record["frame_times_ms"]
-    where = np.interp(read.times_ms, frames, np.arange(len(frames)))
+    where = np.interp(times_ms, frame_times_ms, np.arange(len(frame_times_ms)))
     steps = np.diff(where)
+    if 1 < len(where) < len(frame_times_ms) / 2 and where[-1] > where[0]:
+        return float(where[0]), float(np.mean(steps))
     if not len(steps) or steps[0] <= 0 or not np.allclose(steps, steps[0], atol=1e-6):
         return 0.0, 1.0
     return float(where[0]), float(steps[0])

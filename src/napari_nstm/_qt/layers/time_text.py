@@ -88,13 +88,15 @@ def show_times(viewer: ViewerModel) -> TimeText:
 
 def _knows_time(layer: Layer) -> bool:
     known = known_of(layer)
-    return bool(known.get("times_ms")) or known.get("time_ms") is not None
+    return bool(known.get("times_ms") or known.get("time_text")) or known.get("time_ms") is not None
 
 
 def _time_line(layer: Layer, dims: Any) -> str:
     """Return the time of what is shown of a layer; nothing where the slider is outside it."""
     known = known_of(layer)
     times = known.get("times_ms")
+    if "time_text" in known:
+        return str(known["time_text"])
     if not times:
         return time_texts([known["time_ms"]])[0]
     first, step = layer.translate[0], layer.scale[0]

@@ -74,6 +74,10 @@ class Dpc:
             return settings.timestamps_ms
         return tuple(float(k) for k in range(len(raw.frames)))
 
+    def moments_ms(self, raw: RawData, settings: DpcSettings) -> tuple[float, ...]:
+        """Moments that a result shows: the frames' own."""
+        return self.frame_times_ms(raw, settings)
+
     def contrast(self, raw: RawData, settings: DpcSettings) -> Contrast:
         """Normalise the frames: contrast, and what they were divided by."""
         from napari_nstm.imaging.dpc.normalise import contrast

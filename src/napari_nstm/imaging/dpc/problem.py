@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -107,6 +108,19 @@ class DpcProblem:
     def present(self, scene: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give the phase of (2, y, x) zero mean. Absorption stays."""
         return present(scene, self.presentation)
+
+    @property
+    def tunable(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def tuned(self, changes: dict[str, Any]) -> DpcProblem:
+        """Return this problem: nothing of it is refined."""
+        return self
+
+    def refined(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
 
     def finish(self, canvas: Canvas) -> Canvas:
         """Return the canvas as it is."""

@@ -73,7 +73,7 @@ class Camera:
         self._vectors = vectors
         self._table: OtfTable = theory_2d(optics, settings.n_orders)
         if isinstance(settings, Sim3dSettings):
-            depths = depths_of(self._planes[0], settings.plane_spacing_um)
+            depths = depths_of(field[0] + 2 * _BORDER_PLANES, settings.plane_spacing_um)
             self._table = theory_3d(optics, vectors, settings.n_orders, depths)
         pixel = settings.pixel_size_um
         ky, kx = (fft.fftfreq(n, pixel) for n in self._extent)

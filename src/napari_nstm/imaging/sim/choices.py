@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveFloat, model_validator
 
@@ -10,10 +10,18 @@ from napari_nstm.core.errors import InputError
 from napari_nstm.core.hints import Hint
 from napari_nstm.core.settings import Settings
 
+
+class _Kind(Settings):
+    """One of several kinds: it says which wherever it is written down, also where only other values were set."""
+
+    def model_post_init(self, context: Any) -> None:
+        self.model_fields_set.add("kind")
+
+
 # -- stripes ----------------------------------------------------------------
 
 
-class EstimatedPattern(Settings):
+class EstimatedPattern(_Kind):
     """The stripes are found in the frames."""
 
     model_config = ConfigDict(title="Found in the frames")
@@ -34,7 +42,7 @@ class EstimatedPattern(Settings):
         return None
 
 
-class VectorPattern(Settings):
+class VectorPattern(_Kind):
     """The stripes are known as vectors."""
 
     model_config = ConfigDict(title="Given as vectors")
@@ -61,7 +69,7 @@ class VectorPattern(Settings):
         return len(self.ky_per_um)
 
 
-class LinePattern(Settings):
+class LinePattern(_Kind):
     """The stripes are known by their period and direction."""
 
     model_config = ConfigDict(title="Given as period and angle")
@@ -99,7 +107,7 @@ PATTERN_KINDS: dict[str, type[Settings]] = {
 # -- OTF --------------------------------------------------------------------
 
 
-class TheoryOtf(Settings):
+class TheoryOtf(_Kind):
     """The OTF of an ideal objective."""
 
     model_config = ConfigDict(title="From theory")
@@ -107,7 +115,7 @@ class TheoryOtf(Settings):
     kind: Literal["theory"] = Field(default="theory", description="Of an ideal objective (scalar pupil).")
 
 
-class PsfOtf(Settings):
+class PsfOtf(_Kind):
     """The OTF of a measured point spread function."""
 
     model_config = ConfigDict(title="From a measured PSF")
@@ -127,7 +135,7 @@ class PsfOtf(Settings):
     )
 
 
-class FileOtf(Settings):
+class FileOtf(_Kind):
     """A radially averaged OTF, as cudasirecon's makeotf writes it."""
 
     model_config = ConfigDict(title="From an OTF file")
@@ -159,7 +167,7 @@ OTF_KINDS: dict[str, type[Settings]] = {"theory": TheoryOtf, "psf": PsfOtf, "fil
 # -- timing -----------------------------------------------------------------
 
 
-class EvenTiming(Settings):
+class EvenTiming(_Kind):
     """The images follow each other evenly."""
 
     model_config = ConfigDict(title="Even")
@@ -168,7 +176,7 @@ class EvenTiming(Settings):
     interval_ms: PositiveFloat = Field(default=1.0, title="Interval", description="From one image to the next, in ms.")
 
 
-class DelayTiming(Settings):
+class DelayTiming(_Kind):
     """The images follow each other with delays that depend on what changes between them."""
 
     model_config = ConfigDict(title="Exposure and delays")

@@ -156,3 +156,18 @@ def sim_frames(raw: RawData, settings: SimSettings) -> SimFrames:
 def shot_times_ms(plan: Arrangement) -> NDArray[np.float64]:
     """Return the mid-exposure time of each frame, the mean over its planes: (time, orientation, phase) in one row."""
     return np.asarray(plan.times_ms.mean(axis=1).reshape(-1))
+
+
+def planes_in_time(frames: SimFrames) -> tuple[Index, Index, Index]:
+    """Return all planes of all frames in the order of time.
+
+    Returns
+    -------
+    order
+        Index into `frames.plane_times_ms.ravel()`.
+    frame, plane
+        What each of them is.
+    """
+    order = np.argsort(frames.plane_times_ms.ravel(), kind="stable")
+    frame, plane = np.unravel_index(order, frames.plane_times_ms.shape)
+    return order, frame, plane

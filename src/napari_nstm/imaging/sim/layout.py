@@ -19,6 +19,7 @@ N_LEVELS = 3
 
 # Beyond some three Airy radii a point's image holds a few per cent of its light.
 _REACH = 2.0
+_LEAST_MARGIN_PX = 8
 _SPARE = 1.03  # of the scene's Nyquist frequency over the finest detail that stripes carry
 
 
@@ -101,7 +102,8 @@ def sim_layout(shape: tuple[int, ...], settings: SimSettings) -> SimLayout:
         Optics, `enlarge`, `padding_px`, `padding_planes` and `max_displacement_px`.
     """
     pad = reach_px(settings) if settings.padding_px is None else settings.padding_px
-    margin = settings.max_displacement_px
+    # The padding is room to move as well; what comes from beyond it was never in the field.
+    margin = max(_LEAST_MARGIN_PX, settings.max_displacement_px - pad)
     pixel = settings.pixel_size_um
     sizes: tuple[float, ...] = (pixel, pixel)
     pads: tuple[int, ...] = (pad, pad)

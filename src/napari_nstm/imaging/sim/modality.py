@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -29,6 +30,7 @@ class Sim:
     simulation_options: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "target": ("usaf", "beads", "filaments", "tubule"),
         "acquisitions": ("1", "2", "3", "4"),
+        "stripes": ("given", "found"),
     }
     estimates: ClassVar[tuple[str, ...]] = ("pattern", "phases_rad", "modulation_1", "modulation_2")
     inspections: ClassVar[Mapping[str, str]] = {
@@ -100,7 +102,16 @@ class Sim:
         }
 
     def frame_times_ms(self, raw: RawData, settings: SimSettings) -> tuple[float, ...]:
-        """Mid-exposure times of the frames in ms, in the order of time."""
+        """Mid-exposure times in ms, in the order of time: of frames, or of their planes where these are told apart."""
+        from napari_nstm.imaging.sim.frames import arrangement
+
+        plan = arrangement(len(raw.frames), settings)
+        if isinstance(settings, Sim3dSettings) and settings.times_of == "plane":
+            return tuple(float(t) for t in np.sort(plan.times_ms.ravel()))
+        return self.moments_ms(raw, settings)
+
+    def moments_ms(self, raw: RawData, settings: SimSettings) -> tuple[float, ...]:
+        """Moments that a result shows: the mean time of each orientation and phase, in the order of time."""
         from napari_nstm.imaging.sim.frames import arrangement, shot_times_ms
 
         return tuple(float(t) for t in np.sort(shot_times_ms(arrangement(len(raw.frames), settings))))
@@ -126,10 +137,10 @@ class Sim:
         return self.comparisons(raw, settings)[0].images[0]
 
     def simulate(self, request: SimulationRequest) -> Simulation:
-        """Simulate raw frames of a moving sample."""
+        """Simulate raw frames of a moving sample; the settings give their stripes, or leave them to be found."""
         from napari_nstm.imaging.sim.simulate import simulate, simulated_settings
 
-        return simulate(request, simulated_settings())
+        return _told(simulate(request, simulated_settings()), request)
 
 
 class Sim3d(Sim):
@@ -141,7 +152,8 @@ class Sim3d(Sim):
     simulation_options: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "target": ("tubule", "beads", "filaments"),
         "planes": ("8", "12", "16", "20"),
-        "acquisitions": ("1", "2", "3"),
+        "acquisitions": ("1", "2", "3", "4"),
+        "stripes": ("given", "found"),
         "taken": ("volume", "plane"),
     }
 
@@ -150,4 +162,13 @@ class Sim3d(Sim):
         from napari_nstm.imaging.sim.simulate import simulate, simulated_settings
 
         taken = request.options.get("taken", "volume")
-        return simulate(request, simulated_settings(int(request.options.get("planes", "8")), times_of=taken))
+        settings = simulated_settings(int(request.options.get("planes", "8")), times_of=taken)
+        return _told(simulate(request, settings), request)
+
+
+def _told(simulation: Simulation, request: SimulationRequest) -> Simulation:
+    if request.options.get("stripes", "given") == "given":
+        return simulation
+    settings = simulation.settings
+    kept = settings.model_dump(exclude=set(Sim.estimates), exclude_unset=True)
+    return replace(simulation, settings=type(settings).model_validate(kept))

@@ -14,7 +14,7 @@ from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import InputError
 from napari_nstm.imaging.fourier import fourier_resample
 from napari_nstm.imaging.padding import pad_fading, weight_of
-from napari_nstm.imaging.sim.frames import SimFrames, sim_frames
+from napari_nstm.imaging.sim.frames import SimFrames, planes_in_time, sim_frames
 from napari_nstm.imaging.sim.layout import N_LEVELS, SimLayout, sim_layout
 from napari_nstm.imaging.sim.optics import Illumination, SimOptics, given_vectors
 from napari_nstm.imaging.sim.otf import OtfTable
@@ -119,7 +119,7 @@ def depths(settings: SimSettings) -> NDArray[np.float64]:
 
 
 def intensities(frames: SimFrames, settings: SimSettings) -> NDArray[np.float64]:
-    """Return the brightness of every frame relative to the first orientation of its acquisition: (frame,)."""
+    """Return the brightness of every frame relative to the first orientation of the first acquisition: (frame,)."""
     if settings.intensities == "equal":
         return np.ones(len(frames.images))
     means = frames.images.mean(axis=tuple(range(1, frames.images.ndim)), dtype=np.float64)
@@ -155,43 +155,54 @@ def problem_at(data: Prepared, settings: SimSettings, level: int) -> SimProblem:
     layout = data.layout.at_level(level)
     frames = pad_fading(data.frames.images / np.float32(data.scale), data.layout.raw)
     frames = np.asarray(fourier_resample(frames, layout.frame_shape), np.float32)
-    first, last = data.frames.times_ms[0], data.frames.times_ms[-1]
-    times = 2 * (data.frames.times_ms - first) / (last - first) - 1
-    transfer, groups = transfer_groups(data, layout)
-    steps = layout.frame_spacing_px
-    margin = tuple(
-        0 if len(steps) == 3 and axis == 0 else max(2, round(MARGIN_PX / step)) for axis, step in enumerate(steps)
-    )
+    by_planes = isinstance(settings, Sim3dSettings) and settings.times_of == "plane"
+    transfer, groups = transfer_groups(data, layout, by_depth=by_planes)
+    margin = tuple(max(2, round(MARGIN_PX / step)) for step in layout.frame_spacing_px[-2:])
+    weight = weight_of(layout.frame_field, layout.frame_shape, (0,) * (len(layout.frame_shape) - 2) + margin)
+    times_ms, of_frame, planes = data.frames.times_ms, np.arange(len(frames)), np.zeros(0, np.int64)
+    if by_planes:
+        # Every plane is a frame of its own, in the order of time.
+        order, of_frame, plane = planes_in_time(data.frames)
+        times_ms = data.frames.plane_times_ms.ravel()[order]
+        planes = plane + layout.frame_field[0].start
+        frames, weight = frames[of_frame, planes], weight[layout.frame_field[0].start]
+    light = data.light
     return SimProblem(
         frames=jnp.asarray(frames),
-        frame_times=jnp.asarray(times, jnp.float32),
-        orientation=jnp.asarray(data.frames.orientation, jnp.int32),
-        phases=jnp.asarray(data.light.phases_rad, jnp.float32),
-        intensities=jnp.asarray(data.light.intensities, jnp.float32),
-        vectors=jnp.asarray(data.light.vectors_per_um, jnp.float32),
-        depths=jnp.asarray(data.light.depths, jnp.float32),
+        frame_times=jnp.asarray(2 * (times_ms - times_ms[0]) / (times_ms[-1] - times_ms[0]) - 1, jnp.float32),
+        orientation=jnp.asarray(data.frames.orientation[of_frame], jnp.int32),
+        phases=jnp.asarray(light.phases_rad[of_frame], jnp.float32),
+        intensities=jnp.asarray(light.intensities[of_frame], jnp.float32),
+        vectors=jnp.asarray(light.vectors_per_um, jnp.float32),
+        depths=jnp.asarray(light.depths, jnp.float32),
         transfer=jnp.asarray(transfer),
-        weight=jnp.asarray(weight_of(layout.frame_field, layout.frame_shape, margin)),
+        planes=jnp.asarray(planes, jnp.int32),
+        shifts=jnp.zeros(len(frames)),
+        scales=jnp.zeros((len(light.depths), light.n_orders - 1)),
+        weight=jnp.asarray(weight),
         nonnegativity=jnp.asarray(settings.nonnegativity, jnp.float32),
         scale=jnp.asarray(data.scale, jnp.float32),
         optics=SimOptics.from_settings(settings),
         layout=layout,
         groups=groups,
         images_per_step=images_per_step(data.layout, len(frames)),
+        refine=settings.refine,
     )
 
 
-def transfer_groups(data: Prepared, layout: SimLayout) -> tuple[NDArray[Any], tuple[tuple[int, ...], ...]]:
+def transfer_groups(
+    data: Prepared, layout: SimLayout, *, by_depth: bool = False
+) -> tuple[NDArray[Any], tuple[tuple[int, ...], ...]]:
     """Return the transfer functions on a frame's half plane, and which orders share each.
 
     Returns
     -------
     transfer
-        (orientation or 1, group, [kz,] ky, kx >= 0), 0 at the Nyquist samples.
+        (orientation or 1, group, [kz,] ky, kx >= 0), 0 at the Nyquist samples; with `by_depth` (..., depth, ky, kx).
     groups
         Orders of each group.
     """
-    shape, steps = layout.frame_shape[-2:], layout.frame_spacing_px[-2:]
+    planes, shape, steps = layout.frame_shape[:-2], layout.frame_shape[-2:], layout.frame_spacing_px[-2:]
     pixel = layout.raw.pixel_size_um[-2:]
     ky, kx = (fft.fftfreq(n, p * s) for n, p, s in zip(shape, pixel, steps, strict=True))
     kr = np.hypot(ky[:, None], np.abs(kx[: shape[1] // 2 + 1]))
@@ -203,7 +214,10 @@ def transfer_groups(data: Prepared, layout: SimLayout) -> tuple[NDArray[Any], tu
     table = data.table
     found: list[tuple[list[int], list[NDArray[Any]]]] = []
     for order in range(data.light.n_orders):
-        of_order = [table.transfer(order, d, kr) for d in range(len(table.values))]
+        # A volume of a single plane has a table of a single depth, and one kz.
+        of_order = [table.transfer(order, d, kr).reshape(planes + kr.shape) for d in range(len(table.values))]
+        if by_depth:
+            of_order = [np.moveaxis(table.lateral(order, d, kr), -1, 0) for d in range(len(table.values))]
         for orders, first in found:
             if all(np.allclose(a, b, atol=1e-6) for a, b in zip(first, of_order, strict=True)):
                 orders.append(order)

@@ -6,13 +6,13 @@ A frame of orientation d and phase phi, taken at t, is
 
 with the scene o, the depths D_m (D_0 = 1), the brightness b and the point spread function h_m of order m
 (Cao et al. 2024, Methods). Products are taken where the scene is sampled; one inverse transform of the sum of
-orders leads to the pixels of a frame.
+orders leads to the pixels of a frame. A frame of a volume is all its planes at once, or one plane at its own time.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,8 @@ from napari_nstm.core.warp import Canvas
 from napari_nstm.imaging.sim.layout import SimLayout
 from napari_nstm.imaging.sim.optics import SimOptics
 from napari_nstm.imaging.sim.support import limit_to_support
+
+Refine = Literal["nothing", "modulation", "phases", "both"]
 
 MARGIN_PX = 2
 """Width of the band along the edges of the field that does not count, in raw pixels (as published)."""
@@ -42,7 +44,7 @@ class SimProblem:
     Parameters
     ----------
     frames
-        (frame, *frame_shape), normalised.
+        (frame, *frame_shape), normalised; one plane of a volume where `planes` says which.
     frame_times
         (frame,) in [-1, 1].
     orientation
@@ -57,6 +59,11 @@ class SimProblem:
         (orientation, order).
     transfer
         (orientation or 1, group, [kz,] ky, kx >= 0) on the frequencies of a padded frame; orders of a group share it.
+        For single planes of a volume by depth, (..., depth, ky, kx >= 0) in the order of `fftfreq`.
+    planes
+        (frame,): plane of the padded volume that each frame is; empty where a frame has all planes.
+    shifts, scales
+        What is refined, 0 at first: of each frame's phase in rad, and of each depth, relative (orientation, order - 1).
     weight
         (*frame_shape): 1 where a pixel counts.
     nonnegativity
@@ -71,6 +78,8 @@ class SimProblem:
         Orders of each group.
     images_per_step
         Frames in a step.
+    refine
+        What of the stripes the fit may change.
     """
 
     frames: jax.Array
@@ -81,6 +90,9 @@ class SimProblem:
     vectors: jax.Array
     depths: jax.Array
     transfer: jax.Array
+    planes: jax.Array
+    shifts: jax.Array
+    scales: jax.Array
     weight: jax.Array
     nonnegativity: jax.Array
     scale: jax.Array
@@ -88,6 +100,7 @@ class SimProblem:
     layout: SimLayout = field(metadata={"static": True})
     groups: tuple[tuple[int, ...], ...] = field(metadata={"static": True})
     images_per_step: int = field(metadata={"static": True})
+    refine: Refine = field(default="nothing", metadata={"static": True})
 
     @property
     def grid(self) -> Grid:
@@ -97,7 +110,7 @@ class SimProblem:
     @property
     def frame_field(self) -> tuple[slice, ...]:
         """Where the field of view lies in a padded frame."""
-        return self.layout.frame_field
+        return self.layout.frame_field[-2 if self._by_planes else 0 :]
 
     @property
     def n_batches(self) -> int:
@@ -114,7 +127,14 @@ class SimProblem:
             chosen = jax.lax.dynamic_slice_in_dim(order, index * self.images_per_step, self.images_per_step)
         which = self.orientation[chosen]
         transfer = self.transfer if self.transfer.shape[0] == 1 else self.transfer[which]
-        light = (self.vectors[which], self.phases[chosen], self.depths[which], self.intensities[chosen])
+        if self._by_planes:
+            # What each plane of the sample sends to the plane in focus: its transfer at their distance.
+            n = self.grid.padded_shape[0]
+            depths = (self.planes[chosen][:, None] - jnp.arange(n)) % n
+            transfer = jax.vmap(lambda t, d: t[:, d], in_axes=(None if transfer.shape[0] == 1 else 0, 0))(
+                transfer[0] if transfer.shape[0] == 1 else transfer, depths
+            )
+        light = (self.vectors[which], self._phases[chosen], self._depths[which], self.intensities[chosen])
         return self.frame_times[chosen], (self.frames[chosen], light, transfer)
 
     def forward(self, scene: jax.Array, data: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -128,6 +148,8 @@ class SimProblem:
             light = light[:, None] if self.grid.ndim == 3 else light
             total = total + transfer[:, k] * self._spectrum(scene[:, 0] * light)
         shape = self.layout.frame_shape
+        if self._by_planes:
+            total, shape = total.sum(axis=-3), shape[1:]
         prediction = jnp.fft.irfftn(total, s=shape, axes=tuple(range(-len(shape), 0)))
         prediction = prediction * _column(intensities, prediction.ndim)
         return prediction, target, jnp.broadcast_to(self.weight, prediction.shape)
@@ -159,6 +181,38 @@ class SimProblem:
         splines = np.stack([spline_filter(plane, order=3, output=np.float32, mode="mirror") for plane in limited])
         return Canvas(splines, canvas.origin_px, canvas.spacing_px, order=3)
 
+    @property
+    def tunable(self) -> dict[str, jax.Array]:
+        """Phases of the frames and depths of the orders, where they may be refined."""
+        names = {"nothing": (), "phases": ("shifts",), "modulation": ("scales",), "both": ("shifts", "scales")}
+        return {name: jnp.zeros_like(getattr(self, name)) for name in names[self.refine]}
+
+    def tuned(self, changes: dict[str, jax.Array]) -> SimProblem:
+        """Return the problem with phases and depths as far as they were refined."""
+        return replace(self, shifts=changes.get("shifts", self.shifts), scales=changes.get("scales", self.scales))
+
+    def refined(self) -> dict[str, Any]:
+        """Return refined phases (in the order of time) and depths."""
+        found: dict[str, Any] = {}
+        if self.refine in ("phases", "both"):
+            found["phases_rad"] = [float(phase) for phase in np.asarray(self._phases)]
+        if self.refine in ("modulation", "both"):
+            for order in range(1, self.depths.shape[1]):
+                found[f"modulation_{order}"] = [float(m) for m in np.asarray(self._depths)[:, order]]
+        return found
+
+    @property
+    def _by_planes(self) -> bool:
+        return self.planes.shape[0] > 0
+
+    @property
+    def _phases(self) -> jax.Array:
+        return self.phases + self.shifts
+
+    @property
+    def _depths(self) -> jax.Array:
+        return self.depths * jnp.concatenate([jnp.ones_like(self.depths[:, :1]), 1 + self.scales], axis=1)
+
     def _orders(self, vectors: jax.Array, phases: jax.Array, n_orders: int) -> list[jax.Array]:
         """Return cos(m a) for every order on the padded field, (frame, y, x)."""
         size, step = self.grid.pixel_size_um[-2:], self.grid.step[-2:]
@@ -188,7 +242,7 @@ class SimProblem:
         if spectrum.shape[-2] != rows:
             top, bottom = (rows + 1) // 2, rows // 2
             spectrum = jnp.concatenate([spectrum[..., :top, :], spectrum[..., -bottom:, :]], axis=-2)
-        if self.grid.ndim == 3:
+        if self.grid.ndim == 3 and not self._by_planes:
             spectrum = jnp.fft.fft(spectrum, axis=-3)
         scale = np.prod(self.layout.frame_shape) / np.prod(self.grid.padded_shape)
         return spectrum * scale

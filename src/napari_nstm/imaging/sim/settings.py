@@ -15,6 +15,7 @@ from napari_nstm.imaging.sim.choices import (
     OTF_KINDS,
     PATTERN_KINDS,
     TIMING_KINDS,
+    DelayTiming,
     EstimatedPattern,
     EvenTiming,
     Otf,
@@ -126,7 +127,7 @@ class SimSettings(AcquisitionSettings):
         description="Samples of the result per raw pixel, in halves; none: 1.5 or 2, as the resolution needs.",
     )
     nonnegativity: Annotated[float, Hint(group="advanced")] = Field(
-        default=1e-3,
+        default=5e-3,
         ge=0,
         le=1e3,
         title="Non-negativity",
@@ -187,13 +188,14 @@ class SimSettings(AcquisitionSettings):
     @field_validator("image_order")
     @classmethod
     def _known_order(cls, order: str) -> str:
-        axes = axes_in(order)
-        takes = "time, plane, orientation and phase in any order, the slowest first (time and plane may be left out)"
-        if any(axis not in IMAGE_AXES for axis in axes) or len(set(axes)) != len(axes):
-            raise InputError("image_order", repr(order), takes)
-        if not {"orientation", "phase"} <= set(axes):
-            raise InputError("image_order", repr(order), takes)
-        return ", ".join(axes)
+        return _checked_order("image_order", order)
+
+    @field_validator("timing")
+    @classmethod
+    def _known_taken_order(cls, timing: Timing) -> Timing:
+        if isinstance(timing, DelayTiming) and timing.taken_order:
+            _checked_order("taken_order", timing.taken_order)
+        return timing
 
     @field_validator("pattern", "otf", "timing", mode="before")
     @classmethod
@@ -266,6 +268,14 @@ class Sim3dSettings(SimSettings):
     def n_planes_of_stack(self) -> int | None:
         """Planes that the stack holds; None: as many as there are images for."""
         return self.n_planes
+
+
+def _checked_order(name: str, order: str) -> str:
+    axes = axes_in(order)
+    if not set(axes) <= set(IMAGE_AXES) or len(set(axes)) != len(axes) or not {"orientation", "phase"} <= set(axes):
+        takes = "time, plane, orientation and phase in any order, the slowest first (time and plane may be left out)"
+        raise InputError(name, repr(order), takes)
+    return ", ".join(axes)
 
 
 def axes_in(order: str) -> tuple[str, ...]:

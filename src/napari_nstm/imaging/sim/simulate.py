@@ -15,7 +15,7 @@ from napari_nstm.imaging.base import Simulation, SimulationRequest
 from napari_nstm.imaging.sim.camera import Camera, moment
 from napari_nstm.imaging.sim.choices import DelayTiming, EvenTiming, VectorPattern
 from napari_nstm.imaging.sim.frames import arrangement, shot_times_ms
-from napari_nstm.imaging.sim.layout import enlargement
+from napari_nstm.imaging.sim.layout import enlargement, sim_layout
 from napari_nstm.imaging.sim.settings import Sim3dSettings, SimSettings
 from napari_nstm.phantoms.fluorescence import FluorescentTarget, beads, filaments, tubule, usaf
 from napari_nstm.phantoms.motions import known_motion
@@ -130,7 +130,8 @@ def simulate(request: SimulationRequest, settings: SimSettings) -> Simulation:
     where = positions(shape, spacing)
     truth = [np.float32(scale) * moment(target, motion, float(t), shape, spacing) for t in times]
     moved = [motion.displacement(where, float(t)) * factor for t in times]
-    return Simulation(stored, np.stack(truth)[:, None], np.stack(moved).astype(np.float32), settings)
+    size = sim_layout(field, settings).scene.pixel_size_um
+    return Simulation(stored, np.stack(truth)[:, None], np.stack(moved).astype(np.float32), settings, size)
 
 
 def _field(size: int, settings: SimSettings) -> tuple[int, ...]:

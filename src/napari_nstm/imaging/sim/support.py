@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -57,9 +56,9 @@ def support_weight(frequencies: list[Float], optics: SimOptics, vectors_per_um: 
     """
     *axial, ky, kx = frequencies
     best: Any = 0.0
-    for vector, order in itertools.product(vectors_per_um, range(1 - n_orders, n_orders)):
-        if order == 0 and vector is not vectors_per_um[0]:
-            continue
+    orders = [(vectors_per_um[0], 0)]
+    orders += [(v, sign * m) for v in vectors_per_um for m in range(1, n_orders) for sign in (-1, 1)]
+    for vector, order in orders:
         lateral = np.hypot(ky - order * vector[0], kx - order * vector[1])
         if not axial:
             inside = _falling(lateral, optics.cutoff, _FALL * optics.cutoff)

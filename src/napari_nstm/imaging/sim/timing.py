@@ -41,7 +41,8 @@ def image_times_ms(images: NDArray[np.int64], settings: SimSettings) -> NDArray[
         raise InputError(
             "acquisition.timestamps_ms", f"{len(given)} times for {n_images} images", f"one per image{alike}"
         )
-    if len(np.unique(times[:, 0])) < times[:, 0].size:
+    of_planes = np.sort(np.moveaxis(times, 1, 0).reshape(n_planes, -1), axis=1)
+    if np.any(np.diff(of_planes, axis=1) == 0):
         raise InputError("acquisition.timestamps_ms", "the same time twice", "a time of its own for each image")
     return times
 

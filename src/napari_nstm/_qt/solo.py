@@ -1,0 +1,108 @@
+"""Some layers alone on the canvas, and one way back to how it was."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Layer
+from qtpy.QtCore import QTimer
+
+_MARGIN = 0.05  # of the canvas, around what is shown
+
+
+class Solo:
+    """Shows some layers alone: the others are hidden until `leave`, which puts back what was changed.
+
+    Parameters
+    ----------
+    viewer
+        Whose layers they are.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._hidden: list[Layer] = []
+        self._active: Layer | None = None
+        self._view: dict[str, Any] | None = None
+        self._shown: list[Layer] = []
+
+    @property
+    def on(self) -> bool:
+        """Whether layers are shown alone."""
+        return bool(self._shown)
+
+    def enter(self, layers: Sequence[Layer], *, fit: bool = False) -> None:
+        """Hide all but some layers.
+
+        Parameters
+        ----------
+        layers
+            They stand in the viewer already.
+        fit
+            Whether the camera goes to them: what they show lies elsewhere, or is measured in another unit.
+        """
+        viewer = self._viewer
+        if not self.on:
+            self._active = viewer.layers.selection.active
+        others = [layer for layer in viewer.layers if all(layer != one for one in layers)]
+        for layer in others:
+            if layer.visible:
+                if all(layer != one for one in self._shown):
+                    self._hidden.append(layer)
+                layer.visible = False
+        self._shown = list(layers)
+        for layer in layers:
+            layer.visible = True
+        if fit and self._view is None:
+            camera = viewer.scene.camera
+            self._view = {
+                "center": camera.center,
+                "zoom": camera.zoom,
+                "ndisplay": viewer.dims.ndisplay,
+                "bar": viewer.canvas.overlays.scale_bar.visible,
+            }
+        if fit:
+            viewer.dims.ndisplay = 2
+            viewer.canvas.overlays.scale_bar.visible = False  # of another unit
+            self._fit()
+            QTimer.singleShot(0, self._fit)  # the canvas may be about to change its size
+        elif self._view is not None:
+            self._put_view_back()
+
+    def leave(self) -> None:
+        """Show what was hidden, and look at it as before; what was shown alone is hidden."""
+        viewer = self._viewer
+        for layer in self._shown:
+            if layer in viewer.layers:
+                layer.visible = False
+        for layer in self._hidden:
+            if layer in viewer.layers:
+                layer.visible = True
+        if self._view is not None:
+            self._put_view_back()
+        if self._active is not None and self._active in viewer.layers:
+            viewer.layers.selection.active = self._active
+        self._shown, self._hidden, self._active = [], [], None
+
+    def replace(self, old: Layer, new: Layer) -> None:
+        """Count a layer in place of another that was shown alone."""
+        self._shown = [new if layer == old else layer for layer in self._shown]
+
+    def _fit(self) -> None:
+        viewer = self._viewer
+        # `viewer.reset_view(layers=...)` of napari 0.9 fails for layers with fewer axes than others have.
+        if self._view is None:
+            return
+        extents = [layer.extent.world[:, -2:] for layer in self._shown]
+        low, high = np.min([e[0] for e in extents], axis=0), np.max([e[1] for e in extents], axis=0)
+        viewer.scene.camera.center = (0.0, *((low + high) / 2))
+        viewer.scene.camera.zoom = float((1 - _MARGIN) * np.min(np.asarray(viewer.canvas.size) / (high - low)))
+
+    def _put_view_back(self) -> None:
+        view, self._view = self._view, None
+        self._viewer.dims.ndisplay = view["ndisplay"]
+        self._viewer.scene.camera.center = view["center"]
+        self._viewer.scene.camera.zoom = view["zoom"]
+        if view["bar"]:
+            self._viewer.canvas.overlays.scale_bar.visible = True
