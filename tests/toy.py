@@ -45,7 +45,9 @@ class ToyProblem:
     def present(self, scene):
         return np.asarray(scene)
 
-    tunable: ClassVar[dict[str, Any]] = {}
+    @property
+    def tunable(self):
+        return {}
 
     def tuned(self, changes):
         return self

@@ -21,7 +21,13 @@ _MARGIN = 8
 
 
 def write_store(
-    path: Path, status: str = "finished", *, n_planes: int = 0, conventional: bool = True, drift_px=DRIFT_PX
+    path: Path,
+    status: str = "finished",
+    *,
+    n_planes: int = 0,
+    conventional: bool = True,
+    series: bool = False,
+    drift_px=DRIFT_PX,
 ) -> StoredResult:
     """Write a result: a bright blob in the dark that drifts.
 
@@ -35,6 +41,8 @@ def write_store(
         Of a volume; 0: an image.
     conventional
         Whether a conventional reconstruction is stored.
+    series
+        Whether a widefield series is stored too: one image at the first time, and one, twice as bright, at the last.
     drift_px
         u along (y, x).
     """
@@ -68,4 +76,6 @@ def write_store(
         return open_result(path)
     field = canvas.at(np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij")).astype(np.float32))
     images = [Comparison("conventional", (sum(TIMES_MS) / len(TIMES_MS),), field[None])] if conventional else []
+    if series:
+        images.append(Comparison("widefield", (TIMES_MS[0], TIMES_MS[-1]), np.stack([field, 2 * field])))
     return writer.finish(status, canvas, motion, state, comparisons=images, step=100)

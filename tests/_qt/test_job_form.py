@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from pydantic import Field
 
 from napari_nstm._qt.job_form import JobForm
 from napari_nstm._qt.raw_layer import KEY
@@ -121,3 +122,73 @@ def test_times_of_many_frames_are_written_short(form, viewer, tmp_path):
     form.acquisition.editor("timestamps_ms").setText("0, 25, ...")
     job = form.job(tmp_path / "r.zarr")
     assert tuple(job.acquisition["timestamps_ms"]) == tuple(25.0 * k for k in range(8))
+
+
+# -- axes that a method leaves open --------------------------------------------
+
+
+@pytest.fixture
+def volume_form(viewer, qtbot, monkeypatch):
+    """A form whose method takes any axes before y and x, of volumes."""
+    from tests._qt.striped import Striped, StripedSettings
+
+    from napari_nstm._qt import job_form
+
+    class Settings3d(StripedSettings):
+        plane_spacing_um: float = Field(gt=0)
+
+    used = Striped()
+    used.Settings = Settings3d
+    monkeypatch.setattr(job_form, "modality_names", lambda: ("striped",))
+    monkeypatch.setattr(job_form, "modality", lambda _: used)
+    made = JobForm(viewer)
+    qtbot.addWidget(made)
+    yield made
+    made.disconnect_viewer()
+
+
+def test_times_go_on_over_the_images_of_all_axes(volume_form, viewer, tmp_path):
+    viewer.add_image(np.zeros((3, 5, 8, 10), np.uint16), name="raw")
+    volume_form.acquisition.set_content({"pixel_size_um": 0.1, "plane_spacing_um": 0.2})
+    volume_form.acquisition.editor("timestamps_ms").setText("0, 25, ...")
+    job = volume_form.job(tmp_path / "r.zarr")
+    assert job.acquisition["timestamps_ms"] == [25 * k for k in range(15)]
+    assert job.axes is None
+
+
+def test_the_distance_of_planes_comes_from_the_layer_and_goes_back(volume_form, viewer):
+    labels, units = ("t", "z", "y", "x"), ("pixel", "nm", "nm", "nm")
+    raw = viewer.add_image(np.zeros((3, 5, 8, 10)), axis_labels=labels, scale=(1, 300, 65, 65), units=units)
+    content = volume_form.acquisition.content()
+    assert content["plane_spacing_um"] == pytest.approx(0.3)
+    assert content["pixel_size_um"] == pytest.approx(0.065)
+    volume_form.acquisition.set_content({**content, "plane_spacing_um": 0.25})
+    assert "planes 0.25 µm apart" in volume_form.place_raw()
+    np.testing.assert_allclose(raw.scale, (1, 0.25, 0.065, 0.065))
+    assert volume_form.place_raw() is None
+
+
+def test_an_axis_that_nobody_knows_gets_no_label(volume_form, viewer):
+    raw = viewer.add_image(np.zeros((30, 8, 10)))
+    volume_form.acquisition.set_content({"pixel_size_um": 0.1, "plane_spacing_um": 0.2})
+    assert "axes y, x" in volume_form.place_raw()
+    assert raw.axis_labels == ("-3", "y", "x")
+    np.testing.assert_allclose(raw.scale, (1, 0.1, 0.1))
+
+
+def test_a_method_that_cannot_be_loaded_leaves_the_others(viewer, qtbot, monkeypatch):
+    from napari_nstm._qt import job_form
+    from napari_nstm.imaging.registry import modality
+
+    def load(name):
+        if name == "broken":
+            raise InputError("modality", "'broken', which cannot be loaded (No module named foo)", "a working modality")
+        return modality(name)
+
+    monkeypatch.setattr(job_form, "modality_names", lambda: ("broken", "dpc"))
+    monkeypatch.setattr(job_form, "modality", load)
+    made = JobForm(viewer)
+    qtbot.addWidget(made)
+    assert [made.method.itemData(i) for i in range(made.method.count())] == ["dpc"]
+    assert "No module named foo" in made.method.toolTip()
+    made.disconnect_viewer()

@@ -9,6 +9,8 @@ from napari._app_model.constants import MenuId
 
 import napari_nstm
 
+SAMPLES = ["DPC: moving target", "DPC: moving cells", "SIM: moving filaments", "SIM 3D: moving tubule"]
+
 _FILE = Path(napari_nstm.__file__).with_name("napari.yaml")
 
 
@@ -35,7 +37,7 @@ def test_every_command_is_used_and_can_be_imported(manifest):
 def test_a_user_finds_everything_by_name(manifest):
     contributions = manifest.contributions
     assert [widget.display_name for widget in contributions.widgets] == ["Reconstruct a moving sample"]
-    assert [sample.display_name for sample in contributions.sample_data] == ["DPC: moving target", "DPC: moving cells"]
+    assert [sample.display_name for sample in contributions.sample_data] == SAMPLES
     assert contributions.readers[0].filename_patterns == ["*.zarr"]
     assert contributions.readers[0].accepts_directories
 
@@ -61,4 +63,4 @@ def test_the_menus_of_a_window_offer_panel_and_samples(make_napari_viewer):
     panel = "Reconstruct a moving sample (Neural space-time model)"
     assert panel in shown["layers_menu"]
     assert panel in shown["plugins_menu"]
-    assert {"DPC: moving target", "DPC: moving cells"} <= shown["file_menu"]
+    assert set(SAMPLES) <= shown["file_menu"]

@@ -1,10 +1,13 @@
 """Work that would hold up the window, done in a thread of its own."""
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QCoreApplication, QEventLoop, QObject, Qt, QTimer, Signal
+
+_LOOK_MS = 20
 
 
 class Background(QObject):
@@ -74,3 +77,20 @@ class Background(QObject):
             failed(error)
         else:
             raise error
+
+
+def wait_for(work: Callable[[], Any]) -> Any:
+    """Return what `work` returns, for a caller who must wait; meanwhile the window draws and timers go on.
+
+    What the user does is heard afterwards. `work` runs in a thread: it must touch neither widgets nor layers.
+    """
+    if QCoreApplication.instance() is None or threading.current_thread() is not threading.main_thread():
+        return work()
+    loop, timer = QEventLoop(), QTimer()
+    with ThreadPoolExecutor(1, thread_name_prefix="napari-nstm-wait") as threads:
+        future = threads.submit(work)
+        timer.timeout.connect(lambda: loop.quit() if future.done() else None)
+        timer.start(_LOOK_MS)
+        loop.exec(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
+        timer.stop()
+        return future.result()

@@ -211,6 +211,7 @@ class JobForm(QWidget):
                 self._tools.setParent(None)  # the settings it stands among are deleted
             self._slot.removeWidget(self.acquisition)
             self.acquisition.changed.disconnect(self.changed)
+            self.acquisition.hide()
             self.acquisition.deleteLater()
         self._modality = modality(self.method.currentData())
         self.acquisition = SettingsForm(self._modality.Settings)

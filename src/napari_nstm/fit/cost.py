@@ -84,7 +84,7 @@ def memory_of_step(grid: Grid, n_frames: int, frames_per_step: int, settings: Fi
         temporary = moving * (4 * ndim + channels * (corners + 4) + 4) + channels * canvas * (2 * corners + 2)
         temporary += canvas * sum(_canvas_readout(settings, ndim))
     else:
-        temporary = moving * sum(_per_pixel(settings, ndim))
+        temporary = pixels * sum(_per_pixel(settings, ndim)) + moving * (2 + 4 * channels)
     return _FLOAT * (data + weights + temporary)
 
 

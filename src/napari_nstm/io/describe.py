@@ -40,6 +40,7 @@ def describe(path: str | Path) -> str:
         ("fit", _fit(record)),
         ("resampling", _resampling(record)),
         ("loss", _loss(record)),
+        ("refined", "; ".join(f"{name} {_numbers(values)}" for name, values in record.refined.items())),
         ("time spent", ", ".join(f"{name} {seconds:.3g} s" for name, seconds in record.timings_s.items())),
         ("device", record.device),
         ("versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())),
@@ -79,6 +80,10 @@ def _resampling(record: StoreRecord) -> str:
         f"canvas of {n} samples per pixel: of detail of {_FINE:g} cycles per pixel {half:.0%} is left at a shift "
         f"of half a pixel, {worst:.0%} at the worst shift"
     )
+
+
+def _numbers(values: object) -> str:
+    return ", ".join(f"{x:.4g}" for x in values) if isinstance(values, list) else str(values)
 
 
 def _loss(record: StoreRecord) -> str:

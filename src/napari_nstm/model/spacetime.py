@@ -155,7 +155,9 @@ class SpaceTimeModel:
             values = jnp.asarray(self.scene.apply(params["scene"], unit, alpha))
             return jnp.moveaxis(values, -1, 0)
 
-        return jax.vmap(one)(times)
+        # One frame after the other, and its queries once more for the gradient: what all of them leave behind at once
+        # would not fit into memory.
+        return jnp.asarray(jax.lax.map(jax.checkpoint(one), times))
 
 
 def padded_positions(grid: Grid) -> Float[Array, axis * field]:

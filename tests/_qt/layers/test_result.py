@@ -6,7 +6,7 @@ from napari.layers import Layer
 from tests._qt.small_store import BLOB, DRIFT_PX, PIXEL_UM, SHAPE, TIMES_MS, write_store
 
 from napari_nstm._qt.layers import result as result_module
-from napari_nstm._qt.layers.result import read_result, recolor, result_layers
+from napari_nstm._qt.layers.result import on_slider, read_result, recolor, result_layers
 from napari_nstm.core.errors import InputError, StoreError
 from napari_nstm.io.colors import direction_colors
 from napari_nstm.io.store import StoreWriter
@@ -52,6 +52,41 @@ def test_images_hold_the_reconstruction(tmp_path):
     assert 0 <= low < 0.05
     assert 0.7 < high <= 1
     assert layers["conventional phase — cells"].contrast_limits == phase.contrast_limits
+
+
+def test_other_comparisons_lie_hidden_below_with_times_of_their_own(tmp_path):
+    layers = made(write_store(tmp_path / "a.zarr", series=True))
+    names = list(layers)
+    assert names.index("widefield phase — cells") < names.index("phase — cells")
+    widefield, phase = layers["widefield phase — cells"], layers["phase — cells"]
+    assert not widefield.visible
+    assert widefield.contrast_limits == phase.contrast_limits
+    assert widefield.axis_labels == ("t", "y", "x")
+    known = widefield.metadata["napari_nstm"]
+    assert (known["kind"], known["comparison"], known["channel"]) == ("comparison", "widefield", "phase")
+    assert known["times_ms"] == [TIMES_MS[0], TIMES_MS[-1]]
+    # The slider counts frames: the second image stands where the last frame does.
+    assert (widefield.translate[0], widefield.scale[0]) == (0, 2)
+    np.testing.assert_allclose(widefield.data[1], 2 * widefield.data[0])
+    np.testing.assert_allclose(widefield.scale[1:], phase.scale[1:])
+    # A single image is there at every moment.
+    assert layers["conventional phase — cells"].ndim == 2
+
+
+@pytest.mark.parametrize(
+    ("times", "frames", "expected"),
+    [
+        ([0, 25, 50], [0, 25, 50], (0, 1)),
+        ([0, 50], [0, 25, 50], (0, 2)),
+        ([12.5, 37.5], [0, 25, 50], (0.5, 1)),
+        ([0, 1, 50], [0, 25, 50], (0, 1)),  # neither evenly spaced nor few
+        ([7, 22, 37], range(45), (7, 15)),
+        ([7, 22, 38], range(45), (7, 15.5)),  # few: each about where it belongs
+        ([25], [0, 25, 50], (0, 1)),
+    ],
+)
+def test_moments_stand_on_the_slider_that_counts_frames(times, frames, expected):
+    assert on_slider(times, list(frames)) == pytest.approx(expected)
 
 
 def test_arrows_hold_the_motion_in_pixels_and_hide_where_nothing_is(tmp_path):

@@ -110,7 +110,9 @@ def test_images_that_are_no_whole_acquisition_are_named(volume, n_images, n_plan
 
 def test_frame_times_are_those_of_the_frames_in_order(volume, settings):
     raw, _ = _stored(IMAGE_AXES)
-    made = _volume(volume, timing={"kind": "delays", "exposure_ms": 5, "taken_order": "time, phase, orientation, plane"})
+    made = _volume(
+        volume, timing={"kind": "delays", "exposure_ms": 5, "taken_order": "time, phase, orientation, plane"}
+    )
     frames = sim_frames(raw, made)
     assert Sim().frame_times_ms(raw, made) == tuple(frames.times_ms)
     plan = arrangement(len(raw.frames), made)

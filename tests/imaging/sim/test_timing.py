@@ -34,7 +34,9 @@ def _times(settings):
 
 
 def test_evenly_taken_images_follow_the_stack(volume):
-    settings = _settings(volume, image_order="phase, plane, time, orientation", timing={"kind": "even", "interval_ms": 4})
+    settings = _settings(
+        volume, image_order="phase, plane, time, orientation", timing={"kind": "even", "interval_ms": 4}
+    )
     expected = 4.0 * (_index("orientation") + 2 * _index("time") + 4 * _index("plane") + 12 * _index("phase"))
     np.testing.assert_array_equal(_times(settings), expected)
 
@@ -126,5 +128,5 @@ def test_times_that_do_not_fit_are_named(volume, given, says):
 
 
 def test_of_one_plane_there_is_only_one_way_to_give_times(settings):
-    with pytest.raises(InputError, match="3 times for 15 images; takes one per image$"):
+    with pytest.raises(InputError, match=r"3 times for 15 images; takes one per image$"):
         arrangement(15, settings(timestamps_ms=(0, 1, 2)))

@@ -170,6 +170,8 @@ class ChoiceEditor(CalmComboBox):
             self.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
             self.setCompleter(None)
             self.editTextChanged.connect(self._on_changed)
+            self.activated.connect(self._show_start)
+            self._show_start()
         else:
             self.currentIndexChanged.connect(self._on_changed)
 
@@ -195,10 +197,16 @@ class ChoiceEditor(CalmComboBox):
             self._values.append(value)
             self.addItem(shown(value))
             self.setCurrentIndex(self.count() - 1)
+        self._show_start()
 
     def complaint(self) -> str:
         """Return nothing: validation knows best."""
         return ""
+
+    def _show_start(self, _index: int = 0) -> None:
+        """Show the beginning of a text that is longer than its line; Qt shows the end."""
+        if self.isEditable():
+            self.lineEdit().setCursorPosition(0)
 
     def _on_changed(self, _now: object) -> None:
         self.changed.emit()

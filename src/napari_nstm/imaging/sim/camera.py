@@ -11,6 +11,7 @@ from scipy import fft
 
 from napari_nstm.imaging.sim.optics import SimOptics, given_vectors, middle_px, stripes
 from napari_nstm.imaging.sim.otf import OtfTable, depths_of
+from napari_nstm.imaging.sim.prepare import depths as order_depths
 from napari_nstm.imaging.sim.settings import Sim3dSettings, SimSettings
 from napari_nstm.imaging.sim.theory import theory_2d, theory_3d
 from napari_nstm.phantoms.fluorescence import FluorescentTarget, render
@@ -86,7 +87,7 @@ class Camera:
         settings = self._settings
         orientation = shot // settings.n_phases
         phase = (settings.phases_rad or ())[shot]
-        depths = (1.0, settings.modulation_1, settings.modulation_2)[: settings.n_orders]
+        depths = order_depths(settings)[orientation]
         density = self._density(t)
         y, x = self._um[0][:, None], self._um[1][None]
         total: Any = 0.0

@@ -18,6 +18,14 @@ class _Kind(Settings):
         self.model_fields_set.add("kind")
 
 
+class Choice(Settings):
+    """Base of what has several kinds: its kind is always said, the default too, so that it can be read back."""
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Count the kind as given."""
+        self.model_fields_set.add("kind")
+
+
 # -- stripes ----------------------------------------------------------------
 
 

@@ -43,12 +43,15 @@ class Sim:
         from napari_nstm.imaging.sim import presets
         from napari_nstm.imaging.sim.frames import arrangement
         from napari_nstm.imaging.sim.layout import sim_layout
+        from napari_nstm.imaging.sim.prepare import images_per_step
 
         plan = arrangement(len(raw.frames), settings)
         planes = (plan.n_planes,) if isinstance(settings, Sim3dSettings) else ()
         layout = sim_layout((*planes, *raw.frames.shape[1:]), settings)
+        n_frames = len(self.frame_times_ms(raw, settings))
+        n_batches = n_frames // images_per_step(layout, n_frames)
         make = {"fast": presets.fast, "paper": presets.paper}[preset]
-        return make(layout, plan.n_acquisitions)
+        return make(layout, plan.n_acquisitions, n_batches)
 
     def array_paths(self, settings: SimSettings) -> dict[str, str]:
         """Files that the settings name, by the dotted name of the setting."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from napari_nstm.core.settings import EncodingSettings, FitSettings, NetworkSettings
 from napari_nstm.imaging.sim.layout import SimLayout
 
 # fast
-FAST_EPOCHS = 250
+# Steps where a step sees every frame; where an epoch has n steps, sqrt(n) times as many: each of them knows less.
+FAST_STEPS = 250
 FAST_PYRAMID = ((1, 0.7), (0, 0.3))
 FAST_SCENE_LEVELS = 8
 FAST_SCENE_CELLS_PER_PX = (1 / 22, 1.0)
@@ -28,7 +31,7 @@ PAPER_3D_MOTION_OF_SCENE_PLANE = (0.95, 1 / 3)
 PAPER_3D_TIME_CELLS = (1, 5)
 
 
-def fast(layout: SimLayout, n_acquisitions: int) -> FitSettings:
+def fast(layout: SimLayout, n_acquisitions: int, n_batches: int) -> FitSettings:
     """Return the preset `fast`: dense levels read out by a sum, a canvas, a pyramid.
 
     Parameters
@@ -37,12 +40,14 @@ def fast(layout: SimLayout, n_acquisitions: int) -> FitSettings:
         The grids at full size.
     n_acquisitions
         Acquisitions of the series.
+    n_batches
+        Steps of an epoch.
     """
     grid = layout.scene
     coarse, fine = FAST_SCENE_CELLS_PER_PX
     first, last = FAST_MOTION_CELLS
     return FitSettings(
-        epochs=FAST_EPOCHS,
+        epochs=max(1, round(FAST_STEPS / math.sqrt(n_batches))),
         rendering="canvas",
         pyramid=FAST_PYRAMID,
         coarse_to_fine=0.8,
@@ -66,7 +71,7 @@ def fast(layout: SimLayout, n_acquisitions: int) -> FitSettings:
     )
 
 
-def paper(layout: SimLayout, n_acquisitions: int) -> FitSettings:
+def paper(layout: SimLayout, n_acquisitions: int, n_batches: int) -> FitSettings:
     """Return the preset `paper`: the published networks, rates and schedule (beads for a plane, cells for a volume).
 
     Parameters as in `fast`.

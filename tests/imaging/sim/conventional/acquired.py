@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import fft
 
 from napari_nstm.imaging.sim.frames import SimFrames
 from napari_nstm.imaging.sim.layout import SimLayout, sim_layout
-from napari_nstm.imaging.sim.optics import Illumination, SimOptics, carrier, given_vectors, middle_px
+from napari_nstm.imaging.sim.optics import Illumination, SimOptics, carrier, given_vectors, middle_px, stripes
 from napari_nstm.imaging.sim.otf import OtfTable, depths_of
 from napari_nstm.imaging.sim.settings import SimSettings
 from napari_nstm.imaging.sim.theory import theory_2d, theory_3d
@@ -58,9 +59,7 @@ def uniform_images(shape, settings, density, table=None):
     """What a uniform sample of this density looks like: ([z,] y, x) for every orientation and phase."""
     optics = SimOptics.from_settings(settings)
     table = table or theory_2d(optics, settings.n_orders)
-    y, x = (
-        (np.arange(n) - m) * settings.pixel_size_um for n, m in zip(shape[-2:], middle_px(shape), strict=True)
-    )
+    y, x = ((np.arange(n) - m) * settings.pixel_size_um for n, m in zip(shape[-2:], middle_px(shape), strict=True))
     depths = (1.0, settings.modulation_1, settings.modulation_2)[: settings.n_orders]
     images = []
     for shot, phase in enumerate(settings.phases_rad):
@@ -70,6 +69,39 @@ def uniform_images(shape, settings, density, table=None):
         image = density * sum(d * h * np.cos(m * angle) for m, (d, h) in enumerate(zip(depths, seen, strict=True)))
         images.append(np.broadcast_to(image, shape))
     return np.stack(images)
+
+
+def photographed(function, settings, size=96, noise=0.0):
+    """Frames (shot, [z,] y, x) of a sample at rest, and 0 around it.
+
+    `function` gives its density ([z,] y, x) at positions y and x in raw pixels.
+    """
+    fine, border, border_planes = 3, 16, 4
+    extent = size + 2 * border
+    at = np.arange(fine * extent) / fine - border
+    um = (at - size // 2) * settings.pixel_size_um
+    k = fft.fftfreq(extent, settings.pixel_size_um)
+    kr = np.hypot(k[:, None], k[: extent // 2 + 1])
+    rows = np.concatenate([np.arange(extent // 2), np.arange(-extent // 2, 0)])
+    sample = np.asarray(function(at[:, None], at[None]))
+    optics, vectors = SimOptics.from_settings(settings), given_vectors(settings)
+    table, inside = theory_2d(optics, settings.n_orders), (slice(border, -border),) * 2
+    if sample.ndim == 3:
+        sample = np.pad(sample, ((border_planes, border_planes), (0, 0), (0, 0)))
+        table = theory_3d(optics, vectors, settings.n_orders, depths_of(len(sample), settings.plane_spacing_um))
+        inside = (slice(border_planes, -border_planes), *inside)
+    images = []
+    for shot, phase in enumerate(settings.phases_rad):
+        orientation, seen = shot // settings.n_phases, 0.0
+        for order, depth in enumerate((1.0, settings.modulation_1, settings.modulation_2)[: settings.n_orders]):
+            one = depth * np.eye(settings.n_orders)[order]
+            lit = sample * stripes(vectors[orientation], phase, one, um[:, None], um[None])
+            spectrum = fft.rfft2(lit.astype(np.float32))[..., rows, : extent // 2 + 1] / fine**2
+            spectrum = fft.fft(spectrum, axis=0) if sample.ndim == 3 else spectrum
+            seen = seen + spectrum * table.transfer(order, orientation, kr)
+        images.append(fft.irfftn(seen, s=(*sample.shape[:-2], extent, extent))[inside])
+    images = np.stack(images)
+    return (images + np.random.default_rng(0).normal(0, noise * images.max(), images.shape)).astype(np.float32)
 
 
 def fitted_psnr(image, truth, margin=10):

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 from scipy import fft
+from tests.imaging.sim.conventional.acquired import taken, uniform_images
 
 from napari_nstm.core.errors import InputError
 from napari_nstm.imaging.sim.conventional.bands import padded, separated, uniform_density, wave_on
 from napari_nstm.imaging.sim.frames import SimFrames
 from napari_nstm.imaging.sim.optics import Illumination, stripes
 from napari_nstm.imaging.sim.theory import in_focus
-from tests.imaging.sim.conventional.acquired import taken, uniform_images
 
 N, FINE, PIXEL, CUTOFF = 48, 3, 0.065, 4.97
 VECTORS = np.array([[5, 3], [-4, 4]]) / (N * PIXEL)  # whole samples of the spectrum, so that shifts of it are exact

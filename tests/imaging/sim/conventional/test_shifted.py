@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import fft
+from tests.imaging.sim.conventional.acquired import taken
 
 from napari_nstm.imaging.sim.conventional.shifted import (
     apodisation,
@@ -14,7 +15,6 @@ from napari_nstm.imaging.sim.conventional.shifted import (
 )
 from napari_nstm.imaging.sim.optics import SimOptics
 from napari_nstm.imaging.sim.support import support_weight
-from tests.imaging.sim.conventional.acquired import taken
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def _discs(acquired, orders, cutoff):
 
 
 def test_support_is_the_union_of_discs(plane):
-    frames, light, table, layout, settings = plane
+    _, light, table, layout, settings = plane
     cutoff = SimOptics.from_settings(settings).cutoff
     found = support(table, light, layout)
     # Samples within a thousandth of a cutoff of the edge may fall to either side.
@@ -50,7 +50,7 @@ def test_support_is_the_union_of_discs(plane):
 
 def test_support_ends_with_what_the_pixels_hold(settings):
     coarse = taken(np.zeros((15, 48, 40)), settings(modulation_2=0.5, pixel_size_um=0.125, enlarge=3))
-    frames, light, table, layout, made = coarse
+    _, light, table, layout, made = coarse
     ky, kx = half_plane(layout.scene)
     nyquist, cutoff = 1 / (2 * 0.125), SimOptics.from_settings(made).cutoff
     assert nyquist < cutoff
@@ -65,7 +65,7 @@ def test_support_ends_with_what_the_pixels_hold(settings):
 
 
 def test_support_of_a_volume_has_a_missing_cone_filled_by_the_stripes(stack):
-    frames, light, table, layout, settings = stack
+    _, light, table, layout, settings = stack
     scene = layout.scene
     kz = fft.fftfreq(scene.padded_shape[0], scene.pixel_size_um[0])
     ky, kx = half_plane(scene)
@@ -98,7 +98,7 @@ def test_cutoff_of_an_ideal_objective(plane):
 
 
 def test_apodisation_falls_from_the_middle_to_the_edge(plane):
-    frames, light, table, layout, settings = plane
+    _, light, table, layout, settings = plane
     supported = support(table, light, layout)
     triangle, steep = (apodisation(supported, layout, exponent) for exponent in (1, 0.2))
     assert triangle[0, 0] == steep[0, 0] == 1
@@ -107,6 +107,8 @@ def test_apodisation_falls_from_the_middle_to_the_edge(plane):
     edge = _discs(plane, range(-2, 3), SimOptics.from_settings(settings).cutoff)
     assert triangle[edge & (np.hypot(ky[:, None], kx) > 9)].max() < 0.2
     np.testing.assert_allclose(steep, triangle**0.2, rtol=1e-5)
+    flat = apodisation(supported, layout, 1, width=0.5)
+    np.testing.assert_allclose(flat, np.minimum(2 * triangle, 1), rtol=1e-5)
     # The distance to the edge along kx at ky = 0, where the nearest edge lies straight ahead, falls by steps alike.
     row = triangle[0, : np.count_nonzero(supported[0])]
     assert np.all(np.diff(row) < 0)

@@ -14,7 +14,8 @@ from napari_nstm.imaging.sim.conventional.shifted import half_plane
 
 Float = NDArray[np.floating[Any]]
 
-_RING = 1.2  # of the cutoff: noise that a camera or a resampling has coloured is there still much as inside it
+# Noise is measured up to here, in cutoffs: where a resampling has coloured it, it is there still much as below them.
+_RING = 1.2
 _LEAKAGE_BINS = 3  # by which the window smears a spectrum
 _FEWEST = 64
 _HIGHEST = 0.99

@@ -138,8 +138,10 @@ def support(table: OtfTable, light: Illumination, layout: SimLayout) -> NDArray[
     return np.asarray(total > 0)
 
 
-def apodisation(supported: NDArray[np.bool_], layout: SimLayout, exponent: float) -> NDArray[np.float32]:
-    """Return a triangle that falls from 1 at frequency 0 to 0 at the edge of the lateral support, to a power.
+def apodisation(
+    supported: NDArray[np.bool_], layout: SimLayout, exponent: float, width: float = 1.0
+) -> NDArray[np.float32]:
+    """Return a triangle that falls from 1 inside to 0 at the edge of the lateral support, to a power.
 
     Parameters
     ----------
@@ -148,7 +150,9 @@ def apodisation(supported: NDArray[np.bool_], layout: SimLayout, exponent: float
     layout
         Grids at full size.
     exponent
-        1 for the triangle itself; the smaller, the steeper it falls at the edge alone.
+        1 for the triangle itself; the smaller, the more of the fall is at the very edge.
+    width
+        Where it begins to fall: distance from the edge over that of frequency 0.
 
     Returns
     -------
@@ -162,4 +166,5 @@ def apodisation(supported: NDArray[np.bool_], layout: SimLayout, exponent: float
     full = np.concatenate([half, np.roll(mirrored[::-1], 1, axis=0)], axis=1)
     steps = [1 / (n * p) for n, p in zip(full.shape, layout.scene.pixel_size_um[-2:], strict=True)]
     distance = fft.ifftshift(distance_transform_edt(fft.fftshift(full), sampling=steps))
-    return np.asarray((distance[:, : half.shape[1]] / distance[0, 0]) ** exponent, np.float32)
+    inwards = distance[:, : half.shape[1]] / (width * distance[0, 0])
+    return np.asarray(np.minimum(inwards, 1) ** exponent, np.float32)

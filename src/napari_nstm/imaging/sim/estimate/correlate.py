@@ -15,6 +15,7 @@ samples, is the transform of the product of the two images F D and G D.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ from napari_nstm.imaging.sim.frames import SimFrames
 from napari_nstm.imaging.sim.optics import SimOptics
 from napari_nstm.imaging.sim.otf import OtfTable
 from napari_nstm.imaging.sim.settings import SimSettings
+from napari_nstm.imaging.sim.theory import theory_2d
 
 Float = NDArray[np.floating[Any]]
 
@@ -96,7 +98,7 @@ class Correlator:
         cutoff = SimOptics.from_settings(settings).cutoff
         kr = np.hypot(*self.sampling.frequencies())
         H = table.lateral(0, 0, kr)[..., in_focus_index(table)]
-        self.powers = np.stack([self.power(d) for d in range(settings.n_orientations)])
+        self.powers = np.concatenate([self.power(d) for d in range(settings.n_orientations)])
         noise = _noise(self.powers.mean(axis=0), kr, cutoff)
         # An orientation's own stripes stand out of its spectrum; they must not count as noise.
         smooth = np.min([_smoothed(power, self.sampling) for power in self.powers], axis=0)
@@ -135,20 +137,26 @@ class Correlator:
         image = self._images[frame] * np.float32(self._gains[frame])
         return np.asarray(fft.rfft2((image - image.mean(axis=(-2, -1), keepdims=True)) * self._window))
 
-    def power(self, orientation: int, n_kz: int | None = None) -> Float:
-        """Return the mean power spectrum of an orientation's frames, half as of `rfft2`.
+    def power(self, orientation: int, n_kz: int = 1) -> Float:
+        """Return the mean power spectrum of an orientation's frames, half as of `rfft2`: (kz, ky, kx).
 
-        The mean over planes (y, x); or with `n_kz`, as many axial frequencies, (kz, y, x), of mean as the other.
+        One axial frequency: the mean over planes. More: of the volume, filled up with planes of 0, at the same mean.
         """
         which = np.concatenate([self.group(a, orientation) for a in self.some_acquisitions])
-        total: Any = 0.0
+        total = np.zeros((n_kz, self.sampling.shape[0], self.sampling.shape[1] // 2 + 1))
         for frame in which:
             D = self._spectra(frame)
-            if n_kz is None:
-                total = total + np.mean(np.abs(D) ** 2, axis=0)
+            if n_kz > 1:
+                D = fft.fft(D, n_kz, axis=0) / math.sqrt(len(D))
+                total += np.abs(D) ** 2
             else:
-                total = total + np.abs(fft.fft(D, n_kz, axis=0)) ** 2 / len(D)
-        return np.asarray(total / len(which), np.float64)
+                total += np.mean(np.abs(D) ** 2, axis=0)
+        return np.asarray(total / len(which))
+
+
+def ideal_correlator(frames: SimFrames, settings: SimSettings) -> Correlator:
+    """Prepare frames for a search with the OTF of an ideal objective: it need not be exact to show stripes."""
+    return Correlator(frames, settings, theory_2d(SimOptics.from_settings(settings), settings.n_orders))
 
 
 def in_focus_index(table: OtfTable) -> int:

@@ -1,15 +1,16 @@
 """Depths of the stripes, from how strong their peaks are for the power that the sample has.
 
-The peak of order m that `correlate` makes of a frame is expected at
+With a counting orders from -2 to 2, c_0 = 1 and c_{+-m} = m_m / 2, the peak of order m that `correlate` makes of a
+frame of N pixels is expected at
 
-    A_m = sum over k of F(k) G(k + m p) sum_a c_a c_(a+m) H_a(k) H_(a+m)(k + m p) P(k - a p) + the same with F, G exchanged
+    A_m = 1/N sum over k of F(k) G(k + m p) sum_a c_a c_(a+m) H_a(k) H_(a+m)(k + m p) P(k - a p)
 
-(a counts orders from -2 to 2, c_0 = 1, c_{+-m} = m_m / 2), and the mean power of frames whose phases are spread is
+and the mean power of frames whose phases are spread is
 
     V(k) = sum_a c_a^2 H_a(k)^2 P(k - a p) + noise.
 
-Both need the sample's power P only, which motion changes little, so that depths are found whether it moves or not. In
-a volume squares and products of H are summed over depths: the sample is taken for one that does not repeat itself in z.
+Both need the sample's power P only, which motion changes little: depths are found whether it moves or not. In a
+volume k has an axial part, along which p is 0.
 """
 
 from __future__ import annotations
@@ -20,19 +21,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import fft, ndimage
 
 from napari_nstm.imaging.sim.estimate.correlate import LEAST_H, Correlator, filter_pair, in_focus_index
+from napari_nstm.imaging.sim.estimate.power import Shift, sample_power
 from napari_nstm.imaging.sim.estimate.sampling import whole
 from napari_nstm.imaging.sim.otf import OtfTable
 
 Float = NDArray[np.floating[Any]]
 
-START=(.25,.15)
-ROUNDS=40
-FIRST=2
 _NOTCH_PX = 3.0  # of frequency
-_ROUNDS = 10
+_START = (0.25, 0.15)
+_ROUNDS = 4
 
 
 def notches(ky: Float, kx: Float, vector_per_um: Float, n_orders: int, step_per_um: Float) -> Float:
@@ -47,140 +47,169 @@ def notches(ky: Float, kx: Float, vector_per_um: Float, n_orders: int, step_per_
     return np.asarray(mask)
 
 
-@dataclass(frozen=True)
-class _Expected:
-    """A_1 and A_2 as functions of c_1 and c_2: sums over the sample's power.
-
-    Parameters
-    ----------
-    weights
-        By (m, a): weight of P(k) in A_m / (c_a c_(a+m)), on the centred grid of the cropped spectrum.
-    power_ratio
-        By a: H_a(k)^2 over H_0(k)^2, likewise.
-    apparent
-        (V - noise) / H_0^2.
-    shift_px
-        (2,) the vector in samples.
-    """
-
-    weights: dict[tuple[int, int], Float]
-    gains: dict[int, Float]
-    measured: Float
-    noise: float
-    shift_px: Float
-
-    def moved(self, values: Float, a: int) -> Float:
-        """Return values at k - a p."""
-        return np.asarray(ndimage.shift(values, a * self.shift_px, order=1, prefilter=False)) if a else values
-
-    def sample_power(self, previous: Float, c: Float) -> Float:
-        """Return a power that explains the measured one better: a step of expectation maximisation, never negative."""
-        share = {a: c[abs(a)] ** 2 for a in self.gains if c[abs(a)] > 0}
-        model = self.noise + sum(share[a] * self.gains[a] * self.moved(previous, a) for a in share)
-        back = sum(share[a] * self.moved(self.gains[a] * (self.measured / model), -a) for a in share)
-        full = sum(share[a] * self.moved(self.gains[a], -a) for a in share)
-        return np.asarray(previous * back / np.maximum(full, 1e-12 * np.max(full)))
-
-    def first(self):
-        g=self.gains[0]
-        return np.clip(self.measured-self.noise,0,None)*g/(g**2+(1e-3*g.max())**2)+1e-6*self.measured.max()/g.max()*0+ self.noise/g.max()
-
-    def terms(self, power: Float, m: int) -> dict[tuple[int, int], float]:
-        """Return the factors of c_|a| c_|a + m| in A_m."""
-        found: dict[tuple[int, int], float] = {}
-        for (order, a), weight in self.weights.items():
-            if order == m:
-                key = (min(abs(a), abs(a + m)), max(abs(a), abs(a + m)))
-                found[key] = found.get(key, 0.0) + float(np.sum(weight * power))
-        return found
-
-
 def fit_depths(
     correlator: Correlator, table: OtfTable, orientation: int, vector_per_um: Float, amplitudes: Float
 ) -> Float:
-    """Return m1[, m2] of an orientation: (order,).
+    """Return 1, m1[, m2] of an orientation: (order,).
 
     Parameters
     ----------
     correlator
         The frames.
     table
-        The OTF; depths other than the focus count where it has them.
+        The OTF. One that has the depths of a volume must have been made for this vector: order 1 depends on it.
     orientation
         Which.
     vector_per_um
         (2,) of order 1.
     amplitudes
-        (order,) A_m that the products under `notches` show.
+        (order - 1,) A_1[, A_2] that the products under `notches` show.
     """
     n_orders = len(amplitudes) + 1
-    expected = _expected(correlator, table, orientation, vector_per_um, n_orders)
-    # From below: with shallow stripes all power counts as the sample's, and they grow from round to round.
-    c = np.concatenate([[1.0], START[: n_orders - 1]])
-    power = expected.first()
-    for k in range(ROUNDS):
-        power = expected.sample_power(power, c)
-        if k>=FIRST:
-          for m in range(1, n_orders):
-            c[m] = _solved(expected.terms(power, m), float(amplitudes[m - 1]), c, m)
-    return 2 * c[1:]
+    grid = _Grid.around(correlator, table)
+    found = _Expected.of(correlator, table, orientation, vector_per_um, n_orders, grid)
+    shift = Shift(vector_per_um / correlator.sampling.step_per_um)
+    c = np.concatenate([[1.0], _START[: n_orders - 1]])
+    for _ in range(_ROUNDS):
+        power = sample_power(found.measured, found.gains, correlator.filters.noise, c, shift)
+        for m in range(1, n_orders):
+            c[m] = _solved(found.terms(power, m), float(amplitudes[m - 1]), c, m)
+    return np.concatenate([c[:1], 2 * c[1:]])
 
 
 def _solved(terms: dict[tuple[int, int], float], amplitude: float, c: Float, m: int) -> float:
-    """Solve amplitude = sum of factors for c_m, with the other one as it is: A_m is linear in c_m except c_1^2 in A_2."""
-    slope = sum(factor * c[low + high - m] for (low, high), factor in terms.items() if m in {low, high} and low != high)
+    """Solve amplitude = sum of terms x c c for c_m, the other one as it is: but for c_1^2 in A_2, linear in c_m."""
+    slope = sum(factor * c[low + high - m] for (low, high), factor in terms.items() if m in {low, high})
     rest = sum(factor * c[low] * c[high] for (low, high), factor in terms.items() if m not in {low, high})
     return float(np.clip((amplitude - rest) / slope, 0, 1)) if slope > 0 else 0.0
 
 
-def _expected(correlator: Correlator, table: OtfTable, orientation: int, vector: Float, n_orders: int) -> _Expected:
-    sampling, filters = correlator.sampling, correlator.filters
-    columns = sampling.shape[1]
-    n_kz = _axial(correlator, table)
-    smooth = np.fft.fftshift(whole(filters.power, columns))
-    power = correlator.power(orientation, None if n_kz == 1 else n_kz).reshape(n_kz, smooth.shape[0], -1)
-    measured = np.fft.fftshift(whole(power, columns), axes=(-2, -1))
-    reach = table.kr_step_per_um * (table.values.shape[2] - 1)
-    middle = np.asarray(smooth.shape) // 2
-    half = [min(int(m), math.ceil(reach / s)) for m, s in zip(middle, sampling.step_per_um, strict=True)]
-    crop = tuple(slice(m - h, min(m + h + 1, n)) for m, h, n in zip(middle, half, smooth.shape, strict=True))
-    ky, kx = (
-        ((np.arange(s.start, s.stop) - m) * step).reshape(shape)
-        for s, m, step, shape in zip(crop, middle, sampling.step_per_um, ((-1, 1), (1, -1)), strict=True)
-    )
+@dataclass(frozen=True)
+class _Grid:
+    """Frequencies that the objective passes, in the middle of the frames' own.
 
-    def seen_at(a: int) -> tuple[Float, Float, list[Float]]:
-        """Return F, G and every order's H (kz, ky, kx) at k + a p."""
-        y, x = np.broadcast_arrays(ky + a * vector[0], kx + a * vector[1])
+    Parameters
+    ----------
+    ky, kx
+        (y, 1) and (1, x), cycles per um, symmetric about 0.
+    crop
+        Where they lie in a centred spectrum.
+    n_kz
+        Axial frequencies of a volume; 1 for a plane.
+    """
+
+    ky: Float
+    kx: Float
+    crop: tuple[slice, slice]
+    n_kz: int
+
+    @classmethod
+    def around(cls, correlator: Correlator, table: OtfTable) -> _Grid:
+        reach = table.kr_step_per_um * (table.values.shape[2] - 1)
+        axes, crop = [], []
+        for n, step in zip(correlator.sampling.shape, correlator.sampling.step_per_um, strict=True):
+            half = min((n - 1) // 2, math.ceil(reach / step))
+            axes.append(step * np.arange(-half, half + 1.0))
+            crop.append(slice(n // 2 - half, n // 2 + half + 1))
+        depths = len(table.depths_um)
+        n_kz = depths if 1 < correlator.n_planes <= depths else 1
+        return cls(axes[0][:, None], axes[1][None], (crop[0], crop[1]), n_kz)
+
+    @property
+    def kz_counts(self) -> Float:
+        """How often each of the axial frequencies 0, 1, ... stands for itself and its negative: (kz, 1, 1)."""
+        index = np.arange(self.n_kz // 2 + 1)
+        return np.where((index == 0) | (2 * index == self.n_kz), 1.0, 2.0)[:, None, None]
+
+    def folded(self, values: Float) -> Float:
+        """Return the mean of axial frequencies and their negatives: (kz, ...) to (kz // 2 + 1, ...)."""
+        index = np.arange(self.n_kz // 2 + 1)
+        return np.asarray((values[index] + values[-index]) / 2)
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """What V and A_m are made of, on a grid (kz, ky, kx).
+
+    Parameters
+    ----------
+    measured
+        V.
+    gains
+        By |a|: H_a^2.
+    weights
+        By (m, a): what P(k) is multiplied by in A_m / (c_a c_(a+m)).
+    """
+
+    measured: Float
+    gains: list[Float]
+    weights: dict[tuple[int, int], Float]
+
+    def terms(self, power: Float, m: int) -> dict[tuple[int, int], float]:
+        """Return what c_low c_high is multiplied by in A_m."""
+        found: dict[tuple[int, int], float] = {}
+        for (order, a), weight in self.weights.items():
+            if order == m:
+                low, high = sorted((abs(a), abs(a + m)))
+                found[low, high] = found.get((low, high), 0.0) + float(np.sum(weight * power))
+        return found
+
+    @classmethod
+    def of(
+        cls,
+        correlator: Correlator,
+        table: OtfTable,
+        orientation: int,
+        vector: Float,
+        n_orders: int,
+        grid: _Grid,
+    ) -> _Expected:
+        highest = n_orders - 1
+        at = [_Shifted.by(a, correlator, table, orientation, vector, n_orders, grid) for a in range(-highest, highest + 1)]
+        weights = {}
+        for m in range(1, n_orders):
+            for a in range(-highest, highest + 1 - m):
+                one, other = at[a + highest], at[a + m + highest]
+                together = grid.folded(one.transfer[abs(a)] * other.transfer[abs(a + m)]) * grid.kz_counts
+                weights[m, a] = one.F * other.G * together / (grid.n_kz * math.prod(correlator.sampling.shape))
+        gains = [grid.folded(H**2) for H in at[highest].transfer]
+        power = correlator.power(orientation, grid.n_kz)
+        centred = fft.fftshift(whole(grid.folded(power), correlator.sampling.shape[1]), axes=(-2, -1))
+        return cls(centred[:, grid.crop[0], grid.crop[1]], gains, weights)
+
+
+@dataclass(frozen=True)
+class _Shifted:
+    """Filters F and G (ky, kx), and H of every order (kz, ky, kx), at k + a p."""
+
+    F: Float
+    G: Float
+    transfer: list[Float]
+
+    @classmethod
+    def by(
+        cls,
+        a: int,
+        correlator: Correlator,
+        table: OtfTable,
+        orientation: int,
+        vector: Float,
+        n_orders: int,
+        grid: _Grid,
+    ) -> _Shifted:
+        sampling, filters = correlator.sampling, correlator.filters
+        y, x = np.broadcast_arrays(grid.ky + a * vector[0], grid.kx + a * vector[1])
         kr = np.hypot(y, x)
-        H = [_transfer(table, m, orientation, kr, n_kz) for m in range(n_orders)]
-        index = [k / step + m for k, step, m in zip((y, x), sampling.step_per_um, middle, strict=True)]
+        index = [
+            k / step + n // 2 for k, step, n in zip((y, x), sampling.step_per_um, sampling.shape, strict=True)
+        ]
+        smooth = fft.fftshift(whole(filters.power, sampling.shape[1]))
         V = ndimage.map_coordinates(smooth, index, order=1, mode="grid-wrap")
         focus = table.lateral(0, 0, kr)[..., in_focus_index(table)]
         mask = notches(y, x, vector, n_orders, sampling.step_per_um)
         F, G = (part * mask for part in filter_pair(np.where(focus > LEAST_H, focus, 0), V, filters.noise))
-        return F, G, H
-
-    highest = n_orders - 1
-    at = {a: seen_at(a) for a in range(-highest, highest + 1)}
-    weights = {}
-    for m in range(1, n_orders):
-        for a in range(-highest, highest + 1 - m):
-            (F, _, H), (_, G, H2) = at[a], at[a + m]
-            weights[m, a] = F * G * H[abs(a)] * H2[abs(a + m)] / measured.size
-    gains = {a: at[0][2][abs(a)] ** 2 for a in range(-highest, highest + 1)}
-    shift_px = np.concatenate([[0.0], vector / sampling.step_per_um])
-    return _Expected(weights, gains, measured[:, crop[0], crop[1]], filters.noise, shift_px)
-
-
-def _axial(correlator: Correlator, table: OtfTable) -> int:
-    """Return how many axial frequencies to tell apart: as many as the table has depths, 1 without a volume's table."""
-    n = len(table.depths_um)
-    return n if correlator.n_planes <= n else 1
-
-
-def _transfer(table: OtfTable, order: int, orientation: int, kr: Float, n_kz: int) -> Float:
-    """Return H (kz, ky, kx)."""
-    if n_kz == 1:
-        return np.asarray(table.lateral(order, orientation, kr)[..., in_focus_index(table)][None])
-    return np.asarray(table.transfer(order, orientation, kr).real)
+        if grid.n_kz == 1:
+            transfer = [table.lateral(m, orientation, kr)[None, ..., in_focus_index(table)] for m in range(n_orders)]
+        else:
+            transfer = [table.transfer(m, orientation, kr).real for m in range(n_orders)]
+        return cls(F, G, transfer)

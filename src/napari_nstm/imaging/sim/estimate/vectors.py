@@ -38,22 +38,30 @@ class Search:
     ----------
     relative
         (ky, kx), zero frequency first: power over the ring's median.
-    deviation
-        Likewise: the power less the ring's median, in robust standard deviations of the ring.
     steps_per_um
         Distance (y, x) of its samples.
     """
 
     relative: Float
-    deviation: Float
     steps_per_um: Float
 
-    def at(self, values: Float, vectors_per_um: Float) -> Float:
-        """Return the highest of `values` at, or one sample around, vectors (..., 2)."""
+    def around(self, vectors_per_um: Float) -> Float:
+        """Return the highest value at, or one sample around, vectors (..., 2)."""
         index = np.rint(vectors_per_um / self.steps_per_um).astype(np.int64)
-        highest = ndimage.maximum_filter(values, 3, mode="wrap")
-        rows, columns = values.shape
+        highest = ndimage.maximum_filter(self.relative, 3, mode="wrap")
+        rows, columns = self.relative.shape
         return np.asarray(highest[index[..., 0] % rows, index[..., 1] % columns])
+
+    def without(self, vector_per_um: Float) -> Search:
+        """Return the search without the peaks of stripes that were found, their harmonics and what is half of them."""
+        rows, columns = self.relative.shape
+        ky, kx = (n * step * fft.fftfreq(n) for n, step in zip((rows, columns), self.steps_per_um, strict=True))
+        relative = self.relative.copy()
+        for multiple in (0.5, 1.0, 2.0):
+            for signed in (multiple, -multiple):
+                y, x = ((k - signed * p) / step for k, p, step in zip((ky, kx), vector_per_um, self.steps_per_um, strict=True))
+                relative[np.hypot(y[:, None], x) <= _FINER * _START_PX] = 1.0
+        return Search(relative, self.steps_per_um)
 
 
 def searchable(groups: Sequence[Float], sampling: Sampling) -> Search:
@@ -80,8 +88,7 @@ def searchable(groups: Sequence[Float], sampling: Sampling) -> Search:
     ring = np.minimum(ring.astype(np.int64), min(sampling.shape) // 4)
     labels = np.arange(ring.max() + 1)
     middle = np.maximum(ndimage.median(total, ring, labels), 1e-300)
-    spread = 1.4826 * np.maximum(ndimage.median(np.abs(total - middle[ring]), ring, labels), 1e-300)
-    return Search(total / middle[ring], (total - middle[ring]) / spread[ring], steps)
+    return Search(total / middle[ring], steps)
 
 
 def find_vector(search: Search, settings: SimSettings, sampling: Sampling, near: Float | None = None) -> Float:
@@ -114,7 +121,7 @@ def find_vector(search: Search, settings: SimSettings, sampling: Sampling, near:
     first = search.relative[iy[allowed] % rows, ix[allowed] % columns]
     score = np.log1p(first)
     if settings.n_orders > 2:
-        score += _ORDER_2 * np.log1p(search.at(search.relative, 2 * chosen))
+        score += _ORDER_2 * np.log1p(search.around(2 * chosen))
     best = chosen[int(np.argmax(score))]
     return np.asarray(best if near is None else sign * best)
 
@@ -128,12 +135,6 @@ def _range(settings: SimSettings, sampling: Sampling) -> tuple[float, float]:
     # Two beams at the pupil's rim make as order 1 what three make as order 2.
     longest = _SLACK * (finest if settings.n_orders > 2 else 2 * finest)
     return longest, _FEWEST_LINES * float(sampling.step_per_um.max())
-
-
-def significance(search: Search, vector_per_um: Float, n_orders: int) -> float:
-    """Return how high the orders' peaks stand over their rings, the higher of them, in robust standard deviations."""
-    orders = np.arange(1, n_orders)[:, None]
-    return float(search.at(search.deviation, orders * vector_per_um).max())
 
 
 def refine_vector(groups: Sequence[Float], vector_per_um: Float, n_orders: int, sampling: Sampling) -> Float:
