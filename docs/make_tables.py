@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_nstm.core.settings import FitRequest, FitSettings, Job, OutputSettings, Settings
+from napari_nstm.core.settings import FitRequest, FitSettings, Job, OutputSettings, Preset, Settings
+from napari_nstm.imaging.dpc import presets as dpc_presets
 from napari_nstm.imaging.dpc.layout import dpc_grid
-from napari_nstm.imaging.dpc.presets import fast, paper
 from napari_nstm.imaging.dpc.settings import (
     BlurBackground,
     ConstantBackground,
@@ -22,15 +22,23 @@ from napari_nstm.imaging.dpc.settings import (
     NoBackground,
     NormalizedBackground,
 )
+from napari_nstm.imaging.sim import presets as sim_presets
+from napari_nstm.imaging.sim.choices import OTF_KINDS, PATTERN_KINDS, TIMING_KINDS
+from napari_nstm.imaging.sim.layout import sim_layout
+from napari_nstm.imaging.sim.prepare import images_per_step
+from napari_nstm.imaging.sim.settings import Sim3dSettings, SimSettings
+from napari_nstm.imaging.sim.simulate import simulated_settings
 
 PAGES = Path(__file__).parent
 _BLOCK = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
-_UNIT_OF_SUFFIX = {"um": "µm", "ms": "ms", "deg": "°", "px": "px", "s": "s"}
+_UNIT_OF_SUFFIX = {"per_um": "1/µm", "um": "µm", "ms": "ms", "deg": "°", "rad": "rad", "px": "px", "s": "s"}
 _UNIT_OF_KEY = {
     "regularization_phase": "1/rad²",
     "regularization_phase_conventional": "1/rad²",
     "value": "counts",
+    "offset": "counts",
+    "padding_planes": "planes",
     "times": "ms",
     "base_cells": "cells",
     "fine_cells": "cells",
@@ -45,8 +53,9 @@ _WORDS = {
     "object": "keys with values",
 }
 
-# What the table of presets is for: one acquisition of four frames.
+# What the tables of presets are for: one acquisition.
 _EXAMPLE_SHAPE, _EXAMPLE_FRAMES = (256, 256), 4
+_SIM_SHAPES, _SIM_FRAMES = ((256, 256), (16, 256, 256)), 15
 _EXAMPLE = DpcSettings(
     pixel_size_um=0.454,
     wavelength_um=0.525,
@@ -68,7 +77,13 @@ def all_tables() -> dict[str, str]:
     """Return every table by its name."""
     return {
         "dpc": settings_table(DpcSettings),
-        "dpc-backgrounds": backgrounds_table(),
+        "dpc-backgrounds": kinds_table(_BACKGROUNDS),
+        "sim": settings_table(SimSettings),
+        "sim-patterns": kinds_table(PATTERN_KINDS.values()),
+        "sim-otfs": kinds_table(OTF_KINDS.values()),
+        "sim-timings": kinds_table(TIMING_KINDS.values()),
+        "sim3d": settings_table(Sim3dSettings, without=SimSettings),
+        "sim-presets": sim_presets_table(),
         "job": settings_table(Job),
         "fit": settings_table(FitRequest),
         "output": settings_table(OutputSettings),
@@ -76,20 +91,22 @@ def all_tables() -> dict[str, str]:
     }
 
 
-def settings_table(model: type[Settings]) -> str:
-    """Return a row for each key of a model."""
+def settings_table(model: type[Settings], without: type[Settings] | None = None) -> str:
+    """Return a row for each key of a model, less those of another one."""
     schema = model.model_json_schema()
+    known = () if without is None else without.model_fields
     rows = []
     for key, field in schema["properties"].items():
-        default = _default(model, key)
-        rows.append((f"`{key}`", _unit(key), _takes(field, schema), default, field["description"]))
+        if key not in known:
+            default = _default(model, key)
+            rows.append((f"`{key}`", _unit(key), _takes(field, schema), default, field["description"]))
     return _table(("key", "unit", "takes", "default", "meaning"), rows)
 
 
-def backgrounds_table() -> str:
-    """Return a row for each kind of background, and for each key that it takes."""
+def kinds_table(kinds: Iterable[type[Settings]]) -> str:
+    """Return a row for each kind of something, and for each key that it takes."""
     rows = []
-    for model in _BACKGROUNDS:
+    for model in kinds:
         schema = model.model_json_schema()
         properties = dict(schema["properties"])
         kind = properties.pop("kind")
@@ -101,11 +118,38 @@ def backgrounds_table() -> str:
 
 def presets_table() -> str:
     """Return a row for each value of a preset, with what DPC's presets give it."""
-    grid = dpc_grid(_EXAMPLE_SHAPE, _EXAMPLE)
-    presets = [make(grid, _EXAMPLE_FRAMES, _EXAMPLE_FRAMES).model_dump(mode="json") for make in (fast, paper)]
+    presets = [_dpc_preset(name) for name in ("fast", "paper")]
     schema = FitSettings.model_json_schema()
     rows = _preset_rows(schema, schema, presets, "", skip=_NOT_ADVANCED)
     return _table(("key", "takes", "`fast`", "`paper`", "meaning"), rows)
+
+
+def _dpc_preset(name: Preset) -> Mapping[str, Any]:
+    make = {"fast": dpc_presets.fast, "paper": dpc_presets.paper}[name]
+    grid = dpc_grid(_EXAMPLE_SHAPE, _EXAMPLE)
+    return make(grid, _EXAMPLE_FRAMES, _EXAMPLE_FRAMES).model_dump(mode="json")
+
+
+def _sim_preset(name: Preset, shape: tuple[int, ...]) -> Mapping[str, Any]:
+    make = {"fast": sim_presets.fast, "paper": sim_presets.paper}[name]
+    layout = sim_layout(shape, simulated_settings(shape[0] if len(shape) == 3 else None))
+    n_batches = _SIM_FRAMES // images_per_step(layout, _SIM_FRAMES)
+    return make(layout, 1, n_batches).model_dump(mode="json")
+
+
+def sim_presets_table() -> str:
+    """Return a row for each value in which one of SIM's presets differs from DPC's of the same name."""
+    schema = FitSettings.model_json_schema()
+    kinds: list[tuple[Preset, tuple[int, ...]]] = [(name, shape) for shape in _SIM_SHAPES for name in ("fast", "paper")]
+    presets = [_sim_preset(name, shape) for name, shape in kinds]
+    others = [_dpc_preset(name) for name, _ in kinds]
+    rows = zip(
+        _preset_rows(schema, schema, presets, "", skip=_NOT_ADVANCED),
+        _preset_rows(schema, schema, others, "", skip=_NOT_ADVANCED),
+        strict=True,
+    )
+    head = ("key", *(f"`{modality}`, `{name}`" for modality in ("sim", "sim3d") for name in ("fast", "paper")))
+    return _table(head, [(row[0], *row[2:-1]) for row, other in rows if row[2:-1] != other[2:-1]])
 
 
 def _preset_rows(
@@ -120,7 +164,7 @@ def _preset_rows(
             continue
         values = [preset[key] for preset in presets]
         if isinstance(values[0], Mapping):
-            yield (f"`{key}`", "the keys below", "", "", field["description"])
+            yield (f"`{key}`", "the keys below", *("" for _ in values), field["description"])
             yield from _preset_rows(_resolved(field, schema), schema, values, f"{key}: ")
         else:
             yield (f"`{before}{key}`", _takes(field, schema), *(_value(v) for v in values), field["description"])
@@ -134,7 +178,8 @@ def _resolved(field: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[st
 
 
 def _unit(key: str) -> str:
-    return _UNIT_OF_KEY.get(key) or _UNIT_OF_SUFFIX.get(key.rpartition("_")[2] if "_" in key else "", "")
+    suffixes = (unit for suffix, unit in _UNIT_OF_SUFFIX.items() if key.endswith(f"_{suffix}"))
+    return _UNIT_OF_KEY.get(key) or next(suffixes, "")
 
 
 def _takes(field: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
@@ -186,8 +231,9 @@ def _default(model: type[Settings], key: str) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
-    if isinstance(value, NoBackground):
-        return f"`{{kind: {value.kind}}}`"
+    kind = getattr(value, "kind", None)
+    if kind is not None:
+        return f"`{{kind: {kind}}}`"
     # Any other part that may be left out has its own defaults.
     return "" if isinstance(value, Settings) else _value(value)
 

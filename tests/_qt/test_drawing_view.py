@@ -28,7 +28,7 @@ def view(viewer, qtbot):
 
 
 def shown(viewer):
-    return [layer.name for layer in viewer.layers if layer.visible]
+    return [layer.name for layer in viewer.layers if layer.visible and layer.opacity > 0]
 
 
 def gone(viewer, qtbot):
@@ -148,27 +148,33 @@ def test_layers_that_went_meanwhile_are_not_missed(view, viewer, qtbot):
     qtbot.waitUntil(lambda: [layer.name for layer in viewer.layers] == ["hidden"], timeout=3000)
 
 
-def test_layers_can_be_shown_alone_where_they_are(view, viewer):
-    camera = viewer.scene.camera
-    camera.zoom = 7.0
+def test_layers_of_the_viewer_can_be_shown_alone(view, viewer):
+    camera, bar = viewer.scene.camera, viewer.canvas.overlays.scale_bar
+    bar.visible = True
+    camera.center, camera.zoom = (0.0, 50.0, 50.0), 70.0
     hidden = viewer.layers["hidden"]
     view.show_layers([hidden], "Colours", "What they mean.")
     assert shown(viewer) == ["hidden"]
-    assert camera.zoom == 7.0
+    np.testing.assert_allclose(camera.center[-2:], hidden.extent.world.mean(axis=0))
+    assert bar.visible
     assert (view.title.text(), view.note.text()) == ("Colours", "What they mean.")
     view.back()
     assert shown(viewer) == ["raw"]
     assert hidden in viewer.layers
+    assert (tuple(camera.center), camera.zoom) == ((0.0, 50.0, 50.0), 70.0)
 
 
 def test_from_a_drawing_to_layers_and_back(view, viewer, qtbot):
-    zoom = viewer.scene.camera.zoom
+    bar, zoom = viewer.canvas.overlays.scale_bar, viewer.scene.camera.zoom
+    bar.visible = True
     view.show_drawing(drawing())
+    assert not bar.visible
     view.show_layers([viewer.layers["hidden"]], "Colours", "")
     assert shown(viewer) == ["hidden"]
-    assert viewer.scene.camera.zoom == zoom
+    assert bar.visible
     view.back()
     assert shown(viewer) == ["raw"]
+    assert viewer.scene.camera.zoom == zoom
     gone(viewer, qtbot)
 
 

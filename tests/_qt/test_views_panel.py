@@ -58,7 +58,7 @@ def press(button, qtbot):
 
 
 def shown(viewer):
-    return [layer.name for layer in viewer.layers if layer.visible]
+    return [layer.name for layer in viewer.layers if layer.visible and layer.opacity > 0]
 
 
 def said(panel):

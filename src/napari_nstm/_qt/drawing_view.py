@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Layer, Points
+from napari.layers import Image, Layer, Points
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_nstm._qt.form.row import WrappedLabel
 from napari_nstm._qt.heading import heading
 from napari_nstm._qt.layers.drawing import Layout, drawing_layers, lay_out
 from napari_nstm._qt.layers.time_text import DRAWN_MS
@@ -40,8 +41,8 @@ class DrawingView(QFrame):
         self._layers: list[Layer] = []  # of the drawing
         self._doomed: list[Layer] = []
         self.title = heading("")
-        self.note = QLabel()
-        self.note.setWordWrap(True)
+        self.title.setWordWrap(True)
+        self.note = WrappedLabel()
         self.back_button = QPushButton("Back to the frames")
         self.back_button.setToolTip("Show again what was shown before.")
         self.back_button.clicked.connect(self.back)
@@ -80,11 +81,12 @@ class DrawingView(QFrame):
             self._follow(made)
         else:
             self._dismiss()
+            self._solo.remember()
             self._layout = layout
             self._layers = [Layer.create(*one) for one in made]
             for layer in self._layers:
                 self._viewer.add_layer(layer)
-            self._solo.enter(self._layers, fit=True)
+            self._solo.enter(self._layers, elsewhere=True, leaving=self._doomed)
             for layer in self._layers:
                 if isinstance(layer, Points) and movable:
                     layer.mode = "select"
@@ -93,17 +95,17 @@ class DrawingView(QFrame):
         self._say(drawing.name, drawing.note)
 
     def show_layers(self, layers: Sequence[Layer], title: str, note: str) -> None:
-        """Show layers of the viewer alone, where they are; they stay when the frames come back."""
+        """Show layers of the viewer alone; they stay, hidden, when the frames come back."""
         self._dismiss()
-        self._solo.enter(layers)
+        self._solo.enter(layers, leaving=self._doomed)
         self._say(title, note)
 
     def back(self) -> None:
         """Show what was shown before."""
         if not self._solo.on:
             return
-        self._solo.leave()
         self._dismiss()
+        self._solo.leave(self._doomed)
         self.hide()
         self.left.emit()
 
@@ -161,14 +163,16 @@ class DrawingView(QFrame):
             self.show_drawing(layout.drawing, movable=True)
 
     def _dismiss(self) -> None:
-        """Take the layers of the drawing away, one at a time.
+        """Take the layers of the drawing away: at once for the eye, for napari one at a time.
 
-        napari 0.9 crashes where some of them vanish between two draws.
+        napari 0.9 crashes where several vanish between two draws, and where hidden ones vanish one after another:
+        until they go they are drawn, but cannot be seen.
         """
         for layer in self._layers:
-            if layer in self._viewer.layers:
-                layer.visible = False
-                self._doomed.append(layer)
+            layer.opacity = 0.0
+            if not isinstance(layer, Image):
+                layer.text.visible = False
+        self._doomed += self._layers
         self._layers, self._layout = [], None
         if self._doomed:
             self._removing.start()

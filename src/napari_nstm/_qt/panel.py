@@ -78,6 +78,7 @@ class ReconstructPanel(QWidget):
         self._closed = False
         self._checked: CheckedJob | None = None
         self._check_number = 0
+        self._answered = False  # whether what is said above Run is the answer to a check
         self._make_widgets()
         show_times(napari_viewer)
         bind_comparison(napari_viewer)
@@ -166,8 +167,11 @@ class ReconstructPanel(QWidget):
             why = "Choose raw frames first." if nothing else "Mend what is marked ⚠ first."
             self.bar.set_ready(False, why)
             self.bar.show_outlook(None, why)
+            self._answered = False
             return
         self.bar.set_ready(True)
+        if not self._answered:
+            self.bar.show_outlook(None, "Looking at the frames…")
         read, folder, number = self.form.reader(fresh=False), self.runs.path, self._check_number
 
         def check() -> tuple[CheckedJob, RawData] | None:
@@ -188,12 +192,14 @@ class ReconstructPanel(QWidget):
         self._background.submit(check, done, failed)
 
     def _not_runnable(self, error: Exception) -> None:
+        self._answered = False
         shown = isinstance(error, InputError) and self.form.show_error(error)
         self.bar.set_ready(False, "Mend what is marked ⚠ first.")
         self.bar.show_outlook(None, "Mend what is marked ⚠ first." if shown else f"⚠ {in_one_sentence(error)}")
 
     def _estimated(self, answer: Prepared | Failed) -> None:
         if isinstance(answer, Prepared):
+            self._answered = True
             self.bar.show_outlook(answer, "\n".join(self._checked.notices))
         elif not self.form.show_problem(answer.field, answer.message):
             self.bar.show_outlook(None, f"⚠ {answer.message}")

@@ -26,35 +26,38 @@ class Solo:
         self._active: Layer | None = None
         self._view: dict[str, Any] | None = None
         self._shown: list[Layer] = []
-
-    @property
-    def on(self) -> bool:
+        self.on = False
         """Whether layers are shown alone."""
-        return bool(self._shown)
 
-    def enter(self, layers: Sequence[Layer], *, fit: bool = False) -> None:
-        """Hide all but some layers.
+    def remember(self) -> None:
+        """Note which layer is selected, to be selected again; to be called before layers are added."""
+        if self._active is None and not self.on:
+            self._active = self._viewer.layers.selection.active
+
+    def enter(self, layers: Sequence[Layer], *, elsewhere: bool = False, leaving: Sequence[Layer] = ()) -> None:
+        """Hide all but some layers, and let the camera go to these.
 
         Parameters
         ----------
         layers
             They stand in the viewer already.
-        fit
-            Whether the camera goes to them: what they show lies elsewhere, or is measured in another unit.
+        elsewhere
+            Whether they show no place of the sample, but something in a plane and a unit of its own.
+        leaving
+            Layers that are about to vanish: nobody hides them, nor brings them back.
         """
         viewer = self._viewer
-        if not self.on:
-            self._active = viewer.layers.selection.active
-        others = [layer for layer in viewer.layers if all(layer != one for one in layers)]
-        for layer in others:
-            if layer.visible:
-                if all(layer != one for one in self._shown):
+        self.remember()
+        self.on = True
+        for layer in viewer.layers:
+            if layer.visible and not _among(layer, [*layers, *leaving]):
+                if not _among(layer, self._shown):
                     self._hidden.append(layer)
                 layer.visible = False
         self._shown = list(layers)
         for layer in layers:
             layer.visible = True
-        if fit and self._view is None:
+        if self._view is None:
             camera = viewer.scene.camera
             self._view = {
                 "center": camera.center,
@@ -62,19 +65,19 @@ class Solo:
                 "ndisplay": viewer.dims.ndisplay,
                 "bar": viewer.canvas.overlays.scale_bar.visible,
             }
-        if fit:
+        if elsewhere:
             viewer.dims.ndisplay = 2
-            viewer.canvas.overlays.scale_bar.visible = False  # of another unit
-            self._fit()
-            QTimer.singleShot(0, self._fit)  # the canvas may be about to change its size
-        elif self._view is not None:
-            self._put_view_back()
+            viewer.canvas.overlays.scale_bar.visible = False
+        elif self._view["bar"]:
+            viewer.canvas.overlays.scale_bar.visible = True
+        self._fit()
+        QTimer.singleShot(0, self._fit)  # the canvas may be about to change its size
 
-    def leave(self) -> None:
-        """Show what was hidden, and look at it as before; what was shown alone is hidden."""
+    def leave(self, leaving: Sequence[Layer] = ()) -> None:
+        """Show what was hidden, and look at it as before; what was shown alone is hidden, unless it is leaving."""
         viewer = self._viewer
         for layer in self._shown:
-            if layer in viewer.layers:
+            if layer in viewer.layers and not _among(layer, leaving):
                 layer.visible = False
         for layer in self._hidden:
             if layer in viewer.layers:
@@ -83,16 +86,12 @@ class Solo:
             self._put_view_back()
         if self._active is not None and self._active in viewer.layers:
             viewer.layers.selection.active = self._active
-        self._shown, self._hidden, self._active = [], [], None
-
-    def replace(self, old: Layer, new: Layer) -> None:
-        """Count a layer in place of another that was shown alone."""
-        self._shown = [new if layer == old else layer for layer in self._shown]
+        self._shown, self._hidden, self._active, self.on = [], [], None, False
 
     def _fit(self) -> None:
         viewer = self._viewer
         # `viewer.reset_view(layers=...)` of napari 0.9 fails for layers with fewer axes than others have.
-        if self._view is None:
+        if self._view is None or viewer.dims.ndisplay == 3:
             return
         extents = [layer.extent.world[:, -2:] for layer in self._shown]
         low, high = np.min([e[0] for e in extents], axis=0), np.max([e[1] for e in extents], axis=0)
@@ -106,3 +105,7 @@ class Solo:
         self._viewer.scene.camera.zoom = view["zoom"]
         if view["bar"]:
             self._viewer.canvas.overlays.scale_bar.visible = True
+
+
+def _among(layer: Layer, layers: Sequence[Layer]) -> bool:
+    return any(layer == one for one in layers)  # what napari hands out may be a proxy

@@ -19,9 +19,9 @@ from napari_nstm.io.draw import contrast_limits
 from napari_nstm.io.result import StoredResult
 
 _MOMENTS, _AT_MOST = 3, 8
-_TIME_NOTE = "What stands still is grey or white; what moves has the colour of its moment, as the key below it says."
+_TIME_NOTE = "What stands still is grey or white; what moves has the colour of its moment, as the key above it says."
 _DEPTH_NOTE = (
-    "The brightest of all planes, in the colour of its depth, as the key below it says; the slider scrubs time."
+    "The brightest of all planes, in the colour of its depth, as the key above it says; the slider scrubs time."
 )
 
 
@@ -154,8 +154,9 @@ class ViewsPanel(QWidget):
                 layer.data = data
                 layer.metadata = attributes["metadata"]
                 return layer
-        layer = Layer.create(data, attributes, kind)
+        layer, active = Layer.create(data, attributes, kind), self._viewer.layers.selection.active
         self._viewer.add_layer(layer)
+        self._viewer.layers.selection.active = active
         return layer
 
     def _end(self, text: str, *, problem: bool = False) -> None:

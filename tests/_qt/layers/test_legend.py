@@ -1,9 +1,9 @@
-"""Keys have their colours and words in them, and lie below the field."""
+"""Keys have their colours and words in them, and lie above the field."""
 
 import numpy as np
 import pytest
 
-from napari_nstm._qt.layers.legend import below, color_bar, swatches
+from napari_nstm._qt.layers.legend import above, color_bar, swatches
 from napari_nstm.analysis.views import depth_colors, time_colors
 
 
@@ -37,11 +37,11 @@ def test_a_bar_runs_through_its_colours_between_its_words():
     assert (words < vivid[0]).sum() > 20 < (words > vivid[-1]).sum()
 
 
-def test_a_key_is_as_wide_as_the_field_and_lies_below_it():
-    placed = below((5, 40, 60), (0.3, 0.1, 0.2))
+def test_a_key_is_as_wide_as_the_field_and_lies_above_it():
+    placed = above((5, 40, 60), (0.3, 0.1, 0.2))
     key = swatches(time_colors(2), ["a", "b"])
     step, top, left = placed["scale"][0], *placed["translate"]
     assert left - step / 2 == pytest.approx(-0.1)
     assert left + (key.shape[1] - 0.5) * step == pytest.approx(59.5 * 0.2)
-    assert top - step / 2 > 39.5 * 0.1
-    assert top < 39.5 * 0.1 + 0.1 * 60 * 0.2
+    bottom = top + (key.shape[0] - 0.5) * step
+    assert -0.1 * 60 * 0.2 < bottom < -0.05

@@ -82,8 +82,8 @@ TWO_BEAMS = {"n_beams": 2, "n_phases": 3, "modulation_2": None, "phases_rad": tu
         ((40, 35), {"enlarge": 2.0, "offset": 20.0}, 0, 3),
         ((34, 33), {"enlarge": 1.0, "padding_px": 3}, 0, 0),
         ((33, 40), TWO_BEAMS, 0, 1),
-        ((3, 33, 34), {}, 0, 0),
-        ((3, 33, 34), {}, 1, 1),
+        ((3, 33, 34), {}, 1, 0),
+        ((3, 33, 34), {}, 0, 1),
         ((2, 34, 33), {"enlarge": 2.0, "padding_planes": 1}, 0, 3),
     ],
 )
@@ -117,12 +117,12 @@ def test_orders_that_are_imaged_alike_share_a_transform(settings, volume, stack)
 def test_a_point_in_one_plane_is_as_bright_and_wide_as_optics_make_it(settings, stack):
     """Against the amplitude behind the pupil, which knows of no grid."""
     made = settings(intensities="equal", modulation_1=0.8, modulation_2=0.5)
-    problem = problem_at(prepared(stack(15, (40, 41)), made), made, 0)
+    problem = problem_at(prepared(stack(), made), made, 0)
     at, _ = _points(problem, 1, seed=1)
     found = predict(problem, _scene_of(problem, at, [1.0]))[(slice(None), *problem.frame_field)]
     area_um2 = problem.grid.pixel_size_um[-1] ** 2
     place = _place_um(problem, at[0])
-    y, x = ((np.arange(n) - n // 2) * 0.065 - p for n, p in zip((40, 41), place, strict=True))
+    y, x = ((np.arange(n) - n // 2) * 0.065 - p for n, p in zip((33, 40), place, strict=True))
     radius = np.hypot(y[:, None], x)
     profile = np.arange(0, radius.max() + 0.01, 0.002)
     image = area_um2 * np.interp(radius, profile, radial_psf(profile, 0.0))
@@ -133,21 +133,23 @@ def test_a_point_in_one_plane_is_as_bright_and_wide_as_optics_make_it(settings, 
 
 
 def test_a_point_out_of_focus_keeps_the_axial_stripes_of_the_plane_in_focus(volume, stack):
-    made = volume(intensities="equal", modulation_2=0.5, padding_planes=6)
-    problem = problem_at(prepared(stack(75, (48, 48)), made), made, 0)
+    one = {"n_orientations": 1, "pattern": {"kind": "vectors", "ky_per_um": (2.0,), "kx_per_um": (-1.2,)}}
+    phases = (0.0, 1.3, 2.5, 3.8, 5.0)
+    made = volume(intensities="equal", modulation_2=0.5, padding_planes=6, phases_rad=phases, **one)
+    problem = problem_at(prepared(stack(25, (40, 40)), made), made, 0)
     at = np.asarray([[problem.grid.field_slices[0].start + 1, *(np.asarray(problem.grid.padded_shape[1:]) // 2)]])
     found = predict(problem, _scene_of(problem, at, [1.0]))[(slice(None), *problem.frame_field)]
-    place, vectors = _place_um(problem, at[0]), given_vectors(made)
-    y, x = ((np.arange(48) - 24) * 0.065 - p for p in place)
+    place = _place_um(problem, at[0])
+    y, x = ((np.arange(40) - 20) * 0.065 - p for p in place)
     radius = np.hypot(y[:, None], x)
     profile = np.arange(0, radius.max() + 0.01, 0.002)
     area_um2, brightest = problem.grid.pixel_size_um[-1] ** 2, radial_psf(np.zeros(1), 0.0)[0]
+    kz = OPTICS.axial_frequency(float(np.hypot(2.0, 1.2)))
     for plane in range(5):
         depth = (plane - 1) * 0.15
         image = area_um2 * np.interp(radius, profile, radial_psf(profile, depth))
-        for frame in (0, 7, 14):
-            a = 2 * np.pi * vectors[frame // 5] @ place + made.phases_rad[frame]
-            kz = OPTICS.axial_frequency(float(np.hypot(*vectors.T).mean()))
+        for frame, phase in enumerate(phases):
+            a = 2 * np.pi * (2.0 * place[0] - 1.2 * place[1]) + phase
             light = 1 + 0.8 * np.cos(a) * np.cos(2 * np.pi * kz * depth) + 0.5 * np.cos(2 * a)
             np.testing.assert_allclose(found[frame, plane], light * image, atol=0.01 * area_um2 * brightest)
 
@@ -162,9 +164,8 @@ def _both_ways(problem, scene, frames):
     ("shape", "level", "n_own", "changes"),
     [
         ((33, 40), 0, 0, {}),
-        ((33, 40), 1, 3, {}),
-        ((33, 40), 2, 0, {}),
-        ((3, 33, 34), 0, 3, {}),
+        ((33, 40), 2, 3, {}),
+        ((3, 33, 34), 1, 3, {}),
         ((3, 33, 34), 0, 0, {"times_of": "plane"}),
     ],
 )
@@ -187,7 +188,7 @@ def test_the_gradient_is_the_adjoint_and_frames_add_up(settings, volume, stack, 
 def test_light_alike_everywhere_gives_frames_of_the_same_counts(settings, volume, stack):
     """Each frame shows the stripes as the OTF passes them; all phases together are even."""
     made = settings(intensities="equal", modulation_1=0.8, modulation_2=0.5)
-    data = prepared(stack(15, (48, 48)), made)
+    data = prepared(stack(), made)
     problem = problem_at(data, made, 0)
     found = predict(problem, np.full((1, 1, *problem.grid.padded_shape), 7.0))
     np.testing.assert_allclose(found.reshape(3, 5, *found.shape[1:]).mean(axis=1), 7.0, rtol=1e-5)
@@ -200,7 +201,7 @@ def test_light_alike_everywhere_gives_frames_of_the_same_counts(settings, volume
         expected = 7 * stripes(vector, made.phases_rad[frame], passed * (1, 0.8, 0.5), np.zeros(1), np.zeros(1))
         assert found[frame][middle] == pytest.approx(expected[0], rel=0.02)
     made = volume(intensities="equal")
-    problem = problem_at(prepared(stack(45, (33, 40)), made), made, 0)
+    problem = problem_at(prepared(stack(45, (33, 34)), made), made, 0)
     in_one_plane = np.zeros((1, 1, *problem.grid.padded_shape))
     in_one_plane[:, :, 2] = 7.0
     found = predict(problem, in_one_plane)
@@ -208,11 +209,9 @@ def test_light_alike_everywhere_gives_frames_of_the_same_counts(settings, volume
     np.testing.assert_allclose(found.reshape(3, 5, *found.shape[1:]).mean(axis=1), 7.0, rtol=1e-4)
 
 
-@pytest.mark.parametrize("shape", [(48, 48), (2, 48, 48)])
-def test_a_scene_of_low_frequencies_looks_the_same_at_half_the_size(settings, volume, stack, shape):
-    made = (volume if len(shape) == 3 else settings)()
-    raw = stack(15 * (shape[0] if len(shape) == 3 else 1), shape[-2:])
-    fine, coarse = (problem_at(prepared(raw, made), made, level) for level in (0, 1))
+def test_a_scene_of_low_frequencies_looks_the_same_at_half_the_size(settings, stack):
+    made = settings()
+    fine, coarse = (problem_at(prepared(stack(), made), made, level) for level in (0, 1))
     y, x = (np.arange(n) / n - 0.5 for n in fine.grid.padded_shape[-2:])
     # It ends within the field: stripes are not periodic. Its frequencies stay under 1 cycle/um.
     blob = np.exp(-0.5 * ((y[:, None] / 0.11) ** 2 + ((x - 0.03) / 0.1) ** 2))

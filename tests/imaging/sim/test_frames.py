@@ -5,8 +5,8 @@ import pytest
 
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import InputError
-from napari_nstm.imaging.sim import Sim
-from napari_nstm.imaging.sim.frames import arrangement, shot_times_ms, sim_frames
+from napari_nstm.imaging.sim import Sim3d
+from napari_nstm.imaging.sim.frames import arrangement, planes_in_time, shot_times_ms, sim_frames
 from napari_nstm.imaging.sim.settings import IMAGE_AXES
 
 COUNTS = {"time": 2, "plane": 3, "orientation": 4, "phase": 5}
@@ -108,13 +108,24 @@ def test_images_that_are_no_whole_acquisition_are_named(volume, n_images, n_plan
     assert "\n" not in str(caught.value)
 
 
-def test_frame_times_are_those_of_the_frames_in_order(volume, settings):
+def test_frame_times_and_moments_are_those_of_the_frames_in_order(volume):
     raw, _ = _stored(IMAGE_AXES)
-    made = _volume(
-        volume, timing={"kind": "delays", "exposure_ms": 5, "taken_order": "time, phase, orientation, plane"}
-    )
+    timing = {"kind": "delays", "exposure_ms": 5, "taken_order": "time, phase, orientation, plane"}
+    made, by_planes = (_volume(volume, timing=timing, times_of=of) for of in ("volume", "plane"))
     frames = sim_frames(raw, made)
-    assert Sim().frame_times_ms(raw, made) == tuple(frames.times_ms)
+    assert Sim3d().frame_times_ms(raw, made) == tuple(frames.times_ms)
+    assert Sim3d().moments_ms(raw, made) == Sim3d().moments_ms(raw, by_planes) == tuple(frames.times_ms)
     plan = arrangement(len(raw.frames), made)
     place = frames.acquisition * 20 + frames.orientation * 5 + frames.phase
     np.testing.assert_array_equal(shot_times_ms(plan)[place], frames.times_ms)
+    # Told apart, every plane is a frame with a time of its own.
+    assert Sim3d().frame_times_ms(raw, by_planes) == tuple(np.sort(frames.plane_times_ms.ravel()))
+
+
+def test_planes_come_in_the_order_of_time(volume):
+    given = np.random.default_rng(2).permutation(120) * 2.0
+    made = _volume(volume, timestamps_ms=tuple(given))
+    frames = sim_frames(_stored(IMAGE_AXES)[0], made)
+    order, frame, plane = planes_in_time(frames)
+    assert np.all(np.diff(frames.plane_times_ms.ravel()[order]) > 0)
+    np.testing.assert_array_equal(frames.plane_times_ms[frame, plane], frames.plane_times_ms.ravel()[order])

@@ -30,9 +30,9 @@ def _frame_positions(layout, axis):
     return layout.raw.padded_origin[axis] + step * np.arange(layout.frame_shape[axis])
 
 
-@pytest.mark.parametrize(("shape", "enlarge"), list(itertools.product(SHAPES, HALVES)))
-def test_both_grids_cover_the_same_extent_and_begin_at_sample_0_at_every_level(layout, shape, enlarge):
-    full = layout(shape, enlarge=enlarge)
+@pytest.mark.parametrize(("shape", "enlarge", "padding_px"), list(itertools.product(SHAPES, HALVES, [None, 3])))
+def test_both_grids_cover_the_same_extent_and_begin_at_sample_0_at_every_level(layout, shape, enlarge, padding_px):
+    full = layout(shape, enlarge=enlarge, padding_px=padding_px)
     assert full.raw.shape == shape
     assert full.enlarge == pytest.approx(enlarge)
     for level in range(N_LEVELS):

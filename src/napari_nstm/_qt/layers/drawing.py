@@ -18,7 +18,7 @@ _CIRCLES = ("#4cc9f0", "#f9a03f", "#b388eb", "#80ed99")
 _MARKS = "#ffe66d"
 _TITLES = "#eceff4"
 _RING, _LINE = 0.03, 0.004  # diameter of marks and width of lines, of a panel's size
-_LONG_LABEL = 24  # letters that stand in one line
+_LINE_LETTERS = 17  # of a mark's words in one line
 
 
 @dataclass(frozen=True)
@@ -201,10 +201,11 @@ def _box(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.floa
 
 
 def _in_lines(label: str) -> str:
-    """Break a long label at the comma nearest to its middle."""
-    parts = label.split(", ")
-    if len(label) <= _LONG_LABEL or len(parts) < 2:
-        return label
-    lengths = [abs(len(", ".join(parts[:k])) - len(label) / 2) for k in range(1, len(parts))]
-    at = 1 + int(np.argmin(lengths))
-    return f"{', '.join(parts[:at])}\n{', '.join(parts[at:])}"
+    """Break a long label after its commas."""
+    lines: list[str] = []
+    for part in label.split(", "):
+        if lines and len(lines[-1]) + len(part) + 2 <= _LINE_LETTERS:
+            lines[-1] += f", {part}"
+        else:
+            lines.append(part)
+    return "\n".join(lines)

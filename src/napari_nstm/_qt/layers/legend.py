@@ -1,4 +1,4 @@
-"""Keys to coloured views: pictures with their words in them, placed below the field."""
+"""Keys to coloured views: pictures with their words in them, placed above the field."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -50,12 +50,15 @@ def color_bar(colors: NDArray[np.floating], first: str, last: str) -> Rgb:
     return np.asarray(picture)
 
 
-def below(shape: tuple[int, ...], pixel_size_um: Sequence[float]) -> Mapping[str, Any]:
-    """Return scale and translation by which a key is as wide as a field (..., y, x), and lies below it."""
-    (rows, columns), (height, width) = shape[-2:], pixel_size_um[-2:]
+def above(shape: tuple[int, ...], pixel_size_um: Sequence[float]) -> Mapping[str, Any]:
+    """Return scale and translation by which a key is as wide as a field (..., y, x), and lies above it.
+
+    Below it napari writes the time, and draws the scale bar.
+    """
+    columns, (height, width) = shape[-1], pixel_size_um[-2:]
     step = columns * width / _WIDTH
-    top = (rows - 0.5) * height + _GAP * columns * width
-    return {"scale": (step, step), "translate": (top + step / 2, -width / 2 + step / 2)}
+    bottom = -height / 2 - _GAP * columns * width
+    return {"scale": (step, step), "translate": (bottom - (_HEIGHT - 0.5) * step, -width / 2 + step / 2)}
 
 
 def _empty() -> tuple[Image.Image, ImageDraw.ImageDraw]:

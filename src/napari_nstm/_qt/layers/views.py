@@ -7,7 +7,7 @@ import numpy as np
 from napari.types import LayerDataTuple
 from numpy.typing import NDArray
 
-from napari_nstm._qt.layers.legend import below, color_bar, swatches
+from napari_nstm._qt.layers.legend import above, color_bar, swatches
 from napari_nstm._qt.layers.result import on_slider
 from napari_nstm._qt.raw_layer import KEY, units_of
 from napari_nstm.analysis.spectra import side_by_side
@@ -112,7 +112,7 @@ def _one_image(frames: NDArray[np.generic], n_frames: int) -> NDArray[np.floatin
 
 def _key(picture: NDArray[np.uint8], stored: StoredResult, what: str, name: str) -> LayerDataTuple:
     attributes = {
-        **below(stored.shape, stored.pixel_size_um),
+        **above(stored.shape, stored.pixel_size_um),
         "name": f"{what}, key — {name}",
         "units": units_of("yx"),
         "axis_labels": ("y", "x"),

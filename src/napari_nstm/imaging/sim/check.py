@@ -61,9 +61,8 @@ def check(raw: RawData, settings: SimSettings) -> list[str]:
             f"The objective passes {optics.cutoff:.3g} cycles/um, a pixel of {settings.pixel_size_um:g} um samples up "
             f"to {sampled:.3g}: finer detail is lost, and may appear as false coarser detail."
         )
-    if settings.timestamps_ms is None and settings.timing.kind == "even":
-        interval = settings.timing.interval_ms
-        warnings.append(f"No timestamps_ms: images count as taken one after the other, {interval:g} ms apart.")
+    if settings.timestamps_ms is None and not settings.timing.model_fields_set - {"kind"}:
+        warnings.append("No timestamps_ms: images count as taken one after the other, 1 ms apart.")
     return [warning for warning in warnings if warning]
 
 

@@ -14,7 +14,7 @@ from napari_nstm.imaging.sim.frames import SimFrames, sim_frames
 from napari_nstm.imaging.sim.layout import sim_layout
 from napari_nstm.imaging.sim.optics import SimOptics, given_vectors
 from napari_nstm.imaging.sim.otf_choice import otf_table
-from napari_nstm.imaging.sim.prepare import depths, phases
+from napari_nstm.imaging.sim.prepare import depths, phases, prepared, smoothness
 from napari_nstm.imaging.sim.settings import Sim3dSettings, SimSettings
 
 
@@ -42,9 +42,9 @@ def with_found(raw: RawData, settings: SimSettings) -> tuple[SimSettings, list[s
     """
     vectors = given_vectors(settings)
     open_depths = [n for n in ("modulation_1", "modulation_2")[: settings.n_orders - 1] if getattr(settings, n) is None]
-    if vectors is not None and settings.phases_rad is not None and not open_depths:
-        return settings, []
     check(raw, settings)
+    if vectors is not None and settings.phases_rad is not None and not open_depths:
+        return _with_smoothness(raw, settings)
     frames = sim_frames(raw, settings)
     layout = sim_layout(frames.images.shape[1:], settings)
     planes = layout.raw.padded_extent[0] if isinstance(settings, Sim3dSettings) else None
@@ -69,7 +69,15 @@ def with_found(raw: RawData, settings: SimSettings) -> tuple[SimSettings, list[s
         changes[name] = tuple(float(round(m, 4)) for m in found.depths[:, order])
         notices.append(f"Depth of order {order} found: {', '.join(f'{m:.2f}' for m in changes[name])}.")
     wrong = check_order(frames, found.vectors_per_um, settings)
-    return settings.model_copy(update=changes), [*([wrong] if wrong else []), *notices]
+    complete, more = _with_smoothness(raw, settings.model_copy(update=changes))
+    return complete, [*([wrong] if wrong else []), *notices, *more]
+
+
+def _with_smoothness(raw: RawData, settings: SimSettings) -> tuple[SimSettings, list[str]]:
+    if settings.smoothness is not None:
+        return settings, []
+    found = float(f"{smoothness(prepared(raw, settings), settings):.3g}")
+    return settings.model_copy(update={"smoothness": found}), [f"Smoothness {found:g}, from the noise of the frames."]
 
 
 def _in_order(phases_rad: np.ndarray[Any, Any], frames: SimFrames, settings: SimSettings) -> tuple[float, ...]:

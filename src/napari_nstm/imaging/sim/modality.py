@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_nstm.core.data import Circle, Comparison, Drawing, RawData
 from napari_nstm.core.errors import InputError
@@ -134,10 +133,6 @@ class Sim:
             Comparison("conventional", tuple(map(float, times)), images[:, None]),
             Comparison("widefield", tuple(map(float, wide_times)), wide[:, None]),
         )
-
-    def conventional(self, raw: RawData, settings: SimSettings) -> NDArray[np.float32]:
-        """Reconstruct the first acquisition as if nothing moved: (1, [z,] y, x) in counts."""
-        return self.comparisons(raw, settings)[0].images[0]
 
     def simulate(self, request: SimulationRequest) -> Simulation:
         """Simulate raw frames of a moving sample; the settings give their stripes, or leave them to be found."""

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 # What counts as the brightest part of a picture, whatever single pixels do.
 _BRIGHT_PERCENTILE = 99.9
+# Weight of the squared gradient over the noise of fine detail. Measured frames, whose optics are never quite those of
+# the model, need it; simulated ones lose some tenths of a dB.
+_SMOOTHNESS = 2.0
 # Scene samples of all frames of a step together: 15 frames of some 680 x 680 samples, or 5 of 12 x 340 x 340.
 _SAMPLES_PER_STEP = 7e6
 
@@ -130,6 +133,21 @@ def intensities(frames: SimFrames, settings: SimSettings) -> NDArray[np.float64]
     return np.asarray((sums / sums[0])[group])
 
 
+def smoothness(data: Prepared, settings: SimSettings) -> float:
+    """Return the weight of the scene's squared gradient: given, or in proportion to the noise of fine detail.
+
+    Of a series its first acquisition tells.
+    """
+    if settings.smoothness is not None:
+        return settings.smoothness
+    from napari_nstm.imaging.sim.conventional import fine_noise_ratio, light_of, windows
+
+    first = windows(data.frames, settings)[0]
+    return _SMOOTHNESS * fine_noise_ratio(
+        data.frames.chosen(first), light_of(data.light, first), data.table, data.layout
+    )
+
+
 def images_per_step(layout: SimLayout, n_frames: int) -> int:
     """Return the frames of a step: all of them, or of large fields as many as divide them and stay in memory."""
     samples = math.prod(layout.scene.padded_shape)
@@ -180,6 +198,7 @@ def problem_at(data: Prepared, settings: SimSettings, level: int) -> SimProblem:
         scales=jnp.zeros((len(light.depths), light.n_orders - 1)),
         weight=jnp.asarray(weight),
         nonnegativity=jnp.asarray(settings.nonnegativity, jnp.float32),
+        smoothness=jnp.asarray(smoothness(data, settings), jnp.float32),
         scale=jnp.asarray(data.scale, jnp.float32),
         optics=SimOptics.from_settings(settings),
         layout=layout,

@@ -66,8 +66,8 @@ class SimProblem:
         What is refined, 0 at first: of each frame's phase in rad, and of each depth, relative (orientation, order - 1).
     weight
         (*frame_shape): 1 where a pixel counts.
-    nonnegativity
-        Weight of what is below 0.
+    nonnegativity, smoothness
+        Weights of what is below 0, and of squared gradients.
     scale
         Counts of a normalised 1.
     optics
@@ -95,6 +95,7 @@ class SimProblem:
     scales: jax.Array
     weight: jax.Array
     nonnegativity: jax.Array
+    smoothness: jax.Array
     scale: jax.Array
     optics: SimOptics = field(metadata={"static": True})
     layout: SimLayout = field(metadata={"static": True})
@@ -155,13 +156,19 @@ class SimProblem:
         return prediction, target, jnp.broadcast_to(self.weight, prediction.shape)
 
     def penalty(self, scene: jax.Array) -> jax.Array:
-        """Weigh what is below 0 per sample of the field, and squares where no pixel counts."""
+        """Weigh per sample of the field what is below 0, squared gradients, and squares where no pixel counts."""
         n_samples = scene.shape[0] * np.prod(self.grid.field_shape)
         below = jnp.sum(jnp.maximum(-scene, 0.0)) / n_samples
         inside = np.zeros(self.grid.padded_shape, np.float32)
         inside[self.grid.field_slices] = 1
         outside = jnp.sum((1 - inside) * scene**2) / n_samples
-        return self.nonnegativity * below + OUTSIDE_REGULARIZATION * outside
+        # Per lateral sample at full size along every axis: alike at all levels, and in z as in the plane.
+        size = self.grid.pixel_size_um
+        steps = [step * p / size[-1] for step, p in zip(self.grid.step, size, strict=True)]
+        slopes = (jnp.diff(scene, axis=axis - len(steps)) / step for axis, step in enumerate(steps))
+        uneven: Any = sum(jnp.sum(slope**2) for slope in slopes)
+        held = self.smoothness * uneven / n_samples + OUTSIDE_REGULARIZATION * outside
+        return self.nonnegativity * below + jnp.asarray(held)
 
     @property
     def presentation(self) -> tuple[ChannelPresentation, ...]:

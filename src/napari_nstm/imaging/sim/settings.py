@@ -133,6 +133,14 @@ class SimSettings(AcquisitionSettings):
         title="Non-negativity",
         description="Weight of the mean of max(-scene, 0) against the squared error, in units of the brightest value.",
     )
+    smoothness: Annotated[float | None, Hint(group="advanced", none_means="from the noise")] = Field(
+        default=None,
+        ge=0,
+        le=1e3,
+        title="Smoothness",
+        description="Weight of the scene's mean squared gradient (per sample of the result) against the squared error; "
+        "none: twice the frames' noise over signal in fine detail.",
+    )
     wiener: Annotated[float | None, Hint(group="advanced", none_means="from the noise")] = Field(
         default=None,
         gt=0,

@@ -82,9 +82,9 @@ def test_noise_over_signal_is_found(summed, noise):
 
 def test_signal_at_the_rim_is_not_taken_for_noise(summed):
     total, transfer, supported, _, _, _ = summed(1e6, 1.0, slope=0.0)
-    assert noise_of_sum(total, transfer, supported, 1.0) == pytest.approx(1.5)
+    assert noise_of_sum(total, transfer, supported, 1.0) == pytest.approx(1.25)
     # But less noise than expected is believed: dark edges, for one.
-    assert noise_of_sum(total * 1e-3, transfer, supported, 1e-3) < 1.5e-3
+    assert noise_of_sum(total * 1e-3, transfer, supported, 1e-3) < 0.5e-3
 
 
 def test_noise_alone_is_filtered_away(summed):

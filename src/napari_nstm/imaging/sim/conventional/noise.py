@@ -21,7 +21,7 @@ _FEWEST = 64
 _HIGHEST = 0.99
 
 _RIM = 0.15  # of the supported frequencies: those that the frames show most weakly
-_MOST_COLOURED = 1.5
+_MOST_COLOURED = 1.25
 _BINS = 64
 _LEAST_SIGNAL = 1e-6  # over noise, at frequency 0
 _LEAST_RATIO = 1e-7
@@ -78,8 +78,8 @@ def noise_of_sum(total: NDArray[Any], transfer: Float, supported: NDArray[np.boo
     Returns
     -------
     float
-        As found where the frames show least and noise outweighs signal, but not over 1.5 times what was expected: there
-        may be more signal there than noise.
+        As found where the frames show least and noise outweighs signal, but not over 1.25 times what was expected:
+        there may be more signal there than noise.
     """
     rim = supported & (transfer > 0)
     rim &= transfer <= np.quantile(transfer[rim], _RIM)

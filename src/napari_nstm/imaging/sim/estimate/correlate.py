@@ -7,10 +7,10 @@ W(k) conj(D(k)) D(k + m p) over k finds phase and vector in a single frame, wher
 spectrum of frames, the weights that tell stripes from the sample's own correlation best (the slope of the
 likelihood, to first order in the depths) are
 
-    W = F(k) G(k + m p) + G(k) F(k + m p),    F = H P / V,    G = H / V.
+    W = F(k) G(k + m p),    F = H P / V,    G = H / V,
 
-They whiten: all frequencies count, not the strongest alone. And they part: the sum at every p, and between
-samples, is the transform of the product of the two images F D and G D.
+and of real images the same with F and G exchanged. They whiten: all frequencies count, not the strongest alone.
+And they part: the sum, at any m p, is the transform of the product of the images whose spectra are F D and G D.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
+from napari_nstm.core.errors import InputError
 from napari_nstm.imaging.sim.estimate.sampling import Sampling, whole
 from napari_nstm.imaging.sim.frames import SimFrames
 from napari_nstm.imaging.sim.optics import SimOptics
@@ -39,6 +40,7 @@ _BEYOND = (1.05, 1.3)  # of the cutoff: only noise, and near enough to have the 
 _MOST_PLANES = 24
 _MOST_ACQUISITIONS = 4
 _BRIGHTER = 2.0
+_LEAST_POWER = 1e-9  # over the square of the brightest pixel: rounding errors have less
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,11 @@ class Correlator:
         Pixel size, optics, numbers of orientations.
     table
         The OTF.
+
+    Raises
+    ------
+    InputError
+        If the images show nothing at all.
     """
 
     def __init__(self, frames: SimFrames, settings: SimSettings, table: OtfTable) -> None:
@@ -95,11 +102,13 @@ class Correlator:
         rows, columns = (_taper(n) for n in self.sampling.shape)
         self._window = np.asarray(rows[:, None] * columns, np.float32)
         self._gains = _gains(self._images)
-        cutoff = SimOptics.from_settings(settings).cutoff
+        self.cutoff_per_um = SimOptics.from_settings(settings).cutoff
         kr = np.hypot(*self.sampling.frequencies())
         H = table.lateral(0, 0, kr)[..., in_focus_index(table)]
         self.powers = np.concatenate([self.power(d) for d in range(settings.n_orientations)])
-        noise = _noise(self.powers.mean(axis=0), kr, cutoff)
+        if self.powers.max() <= _LEAST_POWER * float(np.abs(images).max()) ** 2:
+            raise InputError("raw", "images that are even all over", "images of a sample under stripes")
+        noise = _noise(self.powers.mean(axis=0), kr, self.cutoff_per_um)
         # An orientation's own stripes stand out of its spectrum; they must not count as noise.
         smooth = np.min([_smoothed(power, self.sampling) for power in self.powers], axis=0)
         self.filters = Filters(np.where(H > LEAST_H, H, 0), np.maximum(smooth, noise), noise)
@@ -185,7 +194,7 @@ def _gains(images: Float) -> Float:
     middle = float(np.median(means))
     if middle <= 0:
         return np.ones(len(means))
-    return middle / np.clip(means, middle / _BRIGHTER, middle * _BRIGHTER)
+    return np.asarray(middle / np.clip(means, middle / _BRIGHTER, middle * _BRIGHTER))
 
 
 def _noise(power: Float, kr: Float, cutoff: float) -> float:

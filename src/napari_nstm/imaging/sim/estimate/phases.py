@@ -29,6 +29,7 @@ _PEAK_PX = 1.6
 _SHRINK = 0.02
 _STEPS = 30
 _LARGEST_STEP_RAD = 0.3
+_UNKNOWN_RAD = np.pi / np.sqrt(3)  # standard deviation of a phase that may be any
 
 
 @dataclass(frozen=True)
@@ -157,4 +158,7 @@ def fit_phases(peaks: Peaks, given_rad: Float | None = None) -> Phases:
     errors = np.zeros(n + n_orders)
     errors[free] = np.sqrt(np.diag(np.linalg.inv(curvature[free, free])))
     left = max(1, 2 * n * n_orders - len(errors[free]))
-    return Phases(np.angle(np.exp(1j * phases)), errors[:n], amplitudes, errors[n:], 2 * square / left)
+    # A frame that shows the stripes less than the others tells its phase less well.
+    shown = np.sum(amplitudes[:, None] * (peaks.values * waves().conj()).real, axis=0) / np.sum(amplitudes**2)
+    phase_errors = np.minimum(errors[:n] / np.clip(shown, 1e-3, 1), _UNKNOWN_RAD)
+    return Phases(np.angle(np.exp(1j * phases)), phase_errors, amplitudes, errors[n:], 2 * square / left)

@@ -69,7 +69,9 @@ class Sampling:
             np.exp(-2j * np.pi * np.outer(k + added * step, at)).astype(np.complex64)
             for k, step, at in zip(vectors_per_um, self.step_per_um, self.positions_um, strict=True)
         )
-        found = ey @ (images.astype(np.float32, copy=False) @ ex.T)
+        # A product of real matrices, and then of small ones.
+        rows = images.astype(np.float32, copy=False) @ np.concatenate([ex.real, ex.imag]).T
+        found = ey @ (rows[..., : len(ex)] + 1j * rows[..., len(ex) :])
         return np.asarray(found[:, 0, 0] if offsets is None else found, np.complex128)
 
 

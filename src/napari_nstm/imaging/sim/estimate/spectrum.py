@@ -42,8 +42,8 @@ def autocorrelation_spectrum(frames: SimFrames, orientation: int, settings: SimS
     Returns
     -------
     spectrum
-        (fy, fx): log10 of the power over the median of a ring of equal frequency, on twice as many samples as the frames
-        have or a few more; zero frequency at sample n // 2.
+        (fy, fx): log10 of the power over the median of a ring of equal frequency, on at least twice as many samples as
+        the frames have; zero frequency at sample n // 2.
     step_y, step_x
         Distance of its samples, cycles per um.
     """

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_nstm.imaging.sim.estimate.correlate import Correlator
-from napari_nstm.imaging.sim.estimate.depths import fit_depths, notches
+from napari_nstm.imaging.sim.estimate.depths import fit_depths
+from napari_nstm.imaging.sim.estimate.expected import Counted
 from napari_nstm.imaging.sim.estimate.phases import Phases, fit_phases, peaks_at
 from napari_nstm.imaging.sim.estimate.problems import problems_of
 from napari_nstm.imaging.sim.estimate.sampling import Sampling
@@ -24,6 +25,8 @@ Float = NDArray[np.floating[Any]]
 # What the way of finding depths adds to their statistical error, relative: order 1 and order 2 of simulated samples.
 _METHOD_ERRORS = (0.05, 0.08)
 _LEAST_ERROR = 0.01
+# Frequencies of at least some times the noise, from which depths are found once more; and by how much they may differ.
+_STRONG, _DISAGREE = 5.0, 0.25
 
 
 @dataclass(frozen=True)
@@ -112,13 +115,12 @@ def estimate_stripes(
     open_ = np.isnan(depths)
     depth_errors = np.zeros((n, n_orders))
     if open_.any():
-        otf = table if table_for is None or given_vectors is not None and not refine else table_for(vectors)
+        otf = table if table_for is None or (given_vectors is not None and not refine) else table_for(vectors)
         for d in np.flatnonzero(open_.any(axis=1)):
             values, spread = _depths(correlator, otf, int(d), vectors[d], phases, n_orders)
             depths[d, open_[d]], depth_errors[d, open_[d]] = values[open_[d]], spread[open_[d]]
     significance = np.array([one.significance for one in found])
     problems = problems_of(
-        settings,
         vectors=vectors,
         significance=significance,
         misfits=np.array([one.misfit for one in found]),
@@ -147,7 +149,12 @@ class _Orientation:
 
 
 def _orientation(
-    correlator: Correlator, settings: SimSettings, orientation: int, start: Float | None, known: Float | None, refine: bool
+    correlator: Correlator,
+    settings: SimSettings,
+    orientation: int,
+    start: Float | None,
+    known: Float | None,
+    refine: bool,
 ) -> _Orientation:
     sampling, n_orders = correlator.sampling, settings.n_orders
     some = {int(a): correlator.products(correlator.group(a, orientation)) for a in correlator.some_acquisitions}
@@ -156,6 +163,8 @@ def _orientation(
     if vector is None or refine:
         near = find_vector(searchable(shown, sampling), settings, sampling, start)
         vector = refine_vector(shown, near, n_orders, sampling)
+    if start is None:
+        vector = vector if (vector[1], vector[0]) > (0, 0) else -vector
     if start is None and known is not None:
         phases = [known[correlator.group(a, orientation)] for a in some]
         vector = vector * _sign(shown, phases, vector, sampling)
@@ -182,17 +191,30 @@ def _sign(products: Sequence[Float], phases: Sequence[Float], vector: Float, sam
 def _depths(
     correlator: Correlator, table: OtfTable, orientation: int, vector: Float, phases: Float, n_orders: int
 ) -> tuple[Float, Float]:
-    """Return 1, m1[, m2] and their errors, from amplitudes without what stripes do not modulate."""
-    sampling = correlator.sampling
-    mask = notches(*sampling.frequencies(), vector, n_orders, sampling.step_per_um)
+    """Return 1, m1[, m2] and their errors: statistical, of the method, and how far parts of the spectrum disagree."""
+    every, error = _depths_of(correlator, table, orientation, Counted.of(correlator, vector, n_orders), phases)
+    strong = Counted.of(correlator, vector, n_orders, _STRONG)
+    some, _ = _depths_of(correlator, table, orientation, strong, phases)
+    statistical_and_method = every[1:] * np.hypot(error, _METHOD_ERRORS[: n_orders - 1])
+    errors = np.maximum(statistical_and_method, _LEAST_ERROR)
+    # The depth of order 1, found well from part of the frequencies too, depends on which only if H is not right.
+    if some[1] > 0 and abs(some[1] / max(every[1], 1e-9) - 1) > _DISAGREE:
+        errors = np.maximum(errors, np.abs(some - every)[1:])
+    return every, np.concatenate([[0.0], errors])
+
+
+def _depths_of(
+    correlator: Correlator, table: OtfTable, orientation: int, counted: Counted, phases: Float
+) -> tuple[Float, Float]:
+    """Return 1, m1[, m2], and the relative statistical errors of m1[, m2]."""
+    sampling, filters = correlator.sampling, correlator.filters
+    mask = counted.mask(*sampling.frequencies(), filters.power, filters.noise)
     fits = []
     for a in correlator.some_acquisitions:
         group = correlator.group(a, orientation)
-        peaks = peaks_at(correlator.products(group, mask), vector, n_orders, sampling)
+        peaks = peaks_at(correlator.products(group, mask), counted.vector_per_um, counted.n_orders, sampling)
         fits.append(fit_phases(peaks, phases[group]))
     amplitudes = np.mean([fit.amplitudes for fit in fits], axis=0)
-    statistical = np.sqrt(np.mean([fit.amplitude_errors**2 for fit in fits], axis=0) / len(fits))
-    relative = statistical / np.maximum(np.abs(amplitudes), 1e-300)
-    depths = fit_depths(correlator, table, orientation, vector, amplitudes)
-    errors = np.maximum(depths[1:] * np.hypot(relative, _METHOD_ERRORS[: n_orders - 1]), _LEAST_ERROR)
-    return depths, np.concatenate([[0.0], errors])
+    error = np.sqrt(np.mean([fit.amplitude_errors**2 for fit in fits], axis=0) / len(fits))
+    depths = fit_depths(correlator, table, orientation, counted, amplitudes)
+    return depths, error / np.maximum(np.abs(amplitudes), 1e-300)

@@ -59,7 +59,10 @@ class Search:
         relative = self.relative.copy()
         for multiple in (0.5, 1.0, 2.0):
             for signed in (multiple, -multiple):
-                y, x = ((k - signed * p) / step for k, p, step in zip((ky, kx), vector_per_um, self.steps_per_um, strict=True))
+                y, x = (
+                    (k - signed * p) / step
+                    for k, p, step in zip((ky, kx), vector_per_um, self.steps_per_um, strict=True)
+                )
                 relative[np.hypot(y[:, None], x) <= _FINER * _START_PX] = 1.0
         return Search(relative, self.steps_per_um)
 
@@ -157,7 +160,7 @@ def refine_vector(groups: Sequence[Float], vector_per_um: Float, n_orders: int, 
         (2,): the maximum over p of the sum over orders of |Z_m(m p)|^2 / N_m, where Z_m = sum w^H a_m with
         w = C^-1 exp(i m phi), and N_m = sum exp(-i m phi) w: the likelihood of the stripes, see `phases`.
     """
-    vector = np.asarray(vector_per_um, np.float64)
+    vector: Float = np.asarray(vector_per_um, np.float64)
     for round_ in range(_ROUNDS):
         images, scales = _added_up(groups, vector, n_orders, sampling)
         if round_ == 0:
@@ -196,11 +199,12 @@ def _climbed(images: Complex, scales: Float, vector: Float, sampling: Sampling) 
     """Follow Newton's steps to the maximum, none longer than a quarter of a pixel of frequency."""
     start, step_px = vector, sampling.step_per_um
     for _ in range(_NEWTON_STEPS):
-        slope, curvature = np.zeros(2), np.zeros((2, 2))
+        slope: Any = 0.0
+        curvature: Any = 0.0
         for order, (image, scale) in enumerate(zip(images, scales, strict=True), start=1):
             Z, first, second = _derivatives(image, order, vector, sampling)
-            slope += 2 * (Z.conjugate() * first).real / scale
-            curvature += 2 * (np.outer(first.conj(), first) + Z.conjugate() * second).real / scale
+            slope = slope + 2 * (Z.conjugate() * first).real / scale
+            curvature = curvature + 2 * (np.outer(first.conj(), first) + Z.conjugate() * second).real / scale
         scaled = curvature * np.outer(step_px, step_px)
         if np.linalg.eigvalsh(scaled).max() >= 0:
             return start
