@@ -14,14 +14,16 @@ from pathlib import Path
 
 import napari
 from PIL import Image
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QScrollArea
 
 from napari_nstm._qt.panel import PLUGIN, SAMPLE, ReconstructPanel
 
 IMAGES = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "images"
 SIZE = (1366, 768)
 QUALITY = 72  # of 100: text stays sharp, and the files small
-TIMEOUT_S = 180
+AT_MOST = 100_000  # bytes of a picture
+TIMEOUT_S = 600
+SIM_SAMPLE = "sim_moving_filaments"
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -40,34 +42,68 @@ def spin(seconds: float) -> None:
 
 
 def take(viewer: napari.Viewer, name: str) -> None:
-    spin(0.3)
+    spin(1)
     picture = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)[..., :3])
-    picture.save(IMAGES / f"napari-{name}.webp", quality=QUALITY, method=6)
+    path = IMAGES / f"napari-{name}.webp"
+    quality = QUALITY
+    picture.save(path, quality=quality, method=6)
+    while path.stat().st_size > AT_MOST:
+        quality -= 4
+        picture.save(path, quality=quality, method=6)
 
 
-def main() -> None:
+def open_window(sample: str) -> tuple[napari.Viewer, ReconstructPanel]:
     viewer = napari.Viewer(show=True)
     viewer.window.resize(*SIZE)
     _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Reconstruct a moving sample")
     assert isinstance(panel, ReconstructPanel)
     spin(2)
-    viewer.open_sample(PLUGIN, SAMPLE)
+    viewer.open_sample(PLUGIN, sample)
     viewer.reset_view()
+    return viewer, panel
+
+
+def run(viewer: napari.Viewer, panel: ReconstructPanel, name: str) -> None:
+    """Take a picture of a run that goes on, and wait for its result."""
     until(lambda: "free" in panel.bar.outlook.text())
-    take(viewer, "set-up")
-    viewer.dims.set_current_step(0, 3)  # the last frame: there the motion is largest
+    last = viewer.dims.nsteps[0] - 1
+    viewer.dims.set_current_step(0, last)  # there the motion is largest
     panel.bar.button.click()
     bar = panel.bar.progress
     until(lambda: bar.maximum() > 0 and bar.value() > 0.72 * bar.maximum())
-    take(viewer, "running")
+    take(viewer, name)
     until(lambda: not panel.busy)
-    spin(1)
     panel.tabs.setCurrentIndex(1)
+
+
+def dpc() -> None:
+    viewer, panel = open_window(SAMPLE)
+    until(lambda: "free" in panel.bar.outlook.text())
+    take(viewer, "set-up")
+    run(viewer, panel, "running")
     take(viewer, "result")
+    viewer.close()
+
+
+def sim() -> None:
+    viewer, panel = open_window(SIM_SAMPLE)
+    panel.frames.find_button.click()
+    until(lambda: panel.view.drawing is not None and panel.frames.find_button.isEnabled())
+    spin(1)
+    area = panel.tabs.widget(0)
+    assert isinstance(area, QScrollArea)
+    area.ensureWidgetVisible(panel.frames, 0, 120)
+    take(viewer, "sim-spectrum")
+    panel.view.back()
+    run(viewer, panel, "sim-running")
+    panel.views.time_button.click()
+    until(panel.views.time_button.isEnabled)
+    take(viewer, "sim-views")
     viewer.close()
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NAPARI_NSTM_RUNS"] = folder
-        main()
+        dpc()
+        sim()

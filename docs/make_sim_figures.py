@@ -233,7 +233,7 @@ def draw_conventions() -> Image.Image:
 
 
 def reconstructed(name: str, request: SimulationRequest, folder: str) -> tuple[StoredResult, Picture]:
-    """Simulate frames, find their stripes and reconstruct; returns the result and the truth (t, [z,] y, x)."""
+    """Simulate frames and reconstruct them; returns the result and the truth (t, [z,] y, x)."""
     simulation = modality(name).simulate(request)
     job = {
         "modality": name,
@@ -267,8 +267,7 @@ def draw_filaments(folder: str) -> Image.Image:
 
 def draw_tubule(folder: str) -> Image.Image:
     """Draw the end of a simulated tubule, seen along z: of all frames, and by NSTM at three moments above the truth."""
-    options = {"target": "tubule", "planes": "8", "stripes": "found"}
-    request = SimulationRequest("bend", 12.0, 96, 0.01, 0, options)
+    request = SimulationRequest("bend", 12.0, 96, 0.01, 0, {"target": "tubule", "planes": "8"})
     result, truth = reconstructed("sim3d", request, folder)
     found = np.asarray(result.reconstruction[:, 0])
     brightest = float(np.percentile(found.max(axis=1), BRIGHT))

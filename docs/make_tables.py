@@ -241,6 +241,8 @@ def _default(model: type[Settings], key: str) -> str:
 def _value(value: Any) -> str:
     if value is None or value in ([], (), {}):
         return "none"
+    if value == "":
+        return "empty"
     return f"`{_plain(value)}`"
 
 

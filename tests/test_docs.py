@@ -20,6 +20,11 @@ from napari_nstm.core.settings import (
 )
 from napari_nstm.imaging.dpc import DpcSettings
 from napari_nstm.imaging.dpc.optics import Optics, transfer_functions
+from napari_nstm.imaging.registry import modality
+from napari_nstm.imaging.sim import Sim3dSettings, SimSettings
+from napari_nstm.imaging.sim.choices import OTF_KINDS, PATTERN_KINDS, TIMING_KINDS
+from napari_nstm.imaging.sim.layout import sim_layout
+from napari_nstm.imaging.sim.optics import given_vectors, stripes
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -54,12 +59,35 @@ def test_every_table_stands_on_a_page(make_tables):
 
 
 @pytest.mark.parametrize(
-    "model", [DpcSettings, EncodingSettings, FitRequest, FitSettings, Job, NetworkSettings, OutputSettings]
+    "model",
+    [
+        DpcSettings,
+        SimSettings,
+        Sim3dSettings,
+        *PATTERN_KINDS.values(),
+        *OTF_KINDS.values(),
+        *TIMING_KINDS.values(),
+        EncodingSettings,
+        FitRequest,
+        FitSettings,
+        Job,
+        NetworkSettings,
+        OutputSettings,
+    ],
 )
 def test_every_setting_is_described(model):
     for name, field in model.model_fields.items():
         assert field.description, name
         assert field.description.endswith("."), name
+
+
+def test_tables_of_a_volume_and_of_kinds_say_what_is_their_own(make_tables):
+    tables = make_tables.all_tables()
+    assert "`plane_spacing_um`" in tables["sim3d"]
+    assert "`n_beams`" not in tables["sim3d"]
+    assert "`n_beams` |  | `3`, `2` | `3` |" in tables["sim"]
+    assert "| `pattern` |  | one of the kinds below | `{kind: estimate}` |" in tables["sim"]
+    assert "| `ky_per_um` | 1/µm | list of numbers | required |" in tables["sim-patterns"]
 
 
 def test_a_table_says_bounds_defaults_and_units(make_tables):
@@ -70,6 +98,15 @@ def test_a_table_says_bounds_defaults_and_units(make_tables):
     assert "| µm | number, over 0, up to 100 | required |" in wavelength
 
 
+SMALLEST_SIM = {
+    "pixel_size_um": 0.065,
+    "plane_spacing_um": 0.15,
+    "wavelength_um": 0.515,
+    "excitation_wavelength_um": 0.488,
+    "na_objective": 1.4,
+}
+
+
 # -- what pages show -----------------------------------------------------------
 
 
@@ -78,9 +115,13 @@ def test_jobs_are_valid(page):
     for block in blocks(page, "yaml"):
         content = yaml.safe_load(block)
         if "modality" in content:
-            DpcSettings.model_validate(Job.model_validate(content).acquisition)
+            job = Job.model_validate(content)
+            modality(job.modality).Settings.model_validate(job.acquisition)
         elif "fit" in content:
             FitRequest.model_validate(content["fit"])
+        else:
+            assert content.keys() <= Sim3dSettings.model_fields.keys()
+            Sim3dSettings.model_validate({**SMALLEST_SIM, **content})
 
 
 def said_commands(page):
@@ -131,6 +172,66 @@ def test_the_dark_flank_of_a_phase_bump_is_away_from_the_lit_half(angle, toward)
     assert other_flank < -0.05 < 0.05 < lit_flank
 
 
+# -- conventions of SIM: what the page says in words ---------------------------
+
+
+@pytest.fixture
+def striped():
+    """Return the light of a page's stripes on a lattice of raw pixels, and its pixel size."""
+    settings = SimSettings.model_validate(
+        {
+            **{name: value for name, value in SMALLEST_SIM.items() if name != "plane_spacing_um"},
+            "n_orientations": 1,
+            "pattern": {"kind": "lines", "line_spacing_um": [0.42], "angles_deg": [30]},
+        }
+    )
+    (vector,) = given_vectors(settings)
+    y, x = (np.arange(n) - n // 2 for n in (41, 60))
+
+    def light(phase_rad, depths=(1, 0.5, 0.2), along_um=0.0):
+        """Light at every pixel, all of them moved by a distance along an angle of 30 degrees."""
+        dy, dx = along_um * np.sin(np.radians(30)), along_um * np.cos(np.radians(30))
+        pixel = settings.pixel_size_um
+        return stripes(vector, phase_rad, np.asarray(depths), pixel * y[:, None] + dy, pixel * x + dx)
+
+    return light
+
+
+def test_stripes_at_phase_0_are_brightest_at_the_middle_pixel(striped):
+    light = striped(0.0)
+    assert np.unravel_index(light.argmax(), light.shape) == (41 // 2, 60 // 2)
+
+
+def test_stripes_repeat_after_their_period_along_their_angle(striped):
+    np.testing.assert_allclose(striped(0.7, along_um=0.42), striped(0.7), atol=1e-9)
+    assert np.abs(striped(0.7, along_um=0.21) - striped(0.7)).max() > 0.5
+    # Order 2 alone has half the period.
+    np.testing.assert_allclose(striped(0.7, (1, 0, 0.2), along_um=0.21), striped(0.7, (1, 0, 0.2)), atol=1e-9)
+
+
+def test_lines_move_against_the_vector_as_the_phase_grows(striped):
+    quarter = np.pi / 2
+    # What was at a point is now a quarter of the period back.
+    np.testing.assert_allclose(striped(quarter, along_um=-0.42 / 4), striped(0.0), atol=1e-9)
+
+
+def test_the_opposite_vector_and_phase_are_the_same_stripes():
+    y, x = np.mgrid[:5, :7] / 20
+    depths = np.array([1, 0.5, 0.2])
+    vector = np.array([2.1, 1.1])
+    np.testing.assert_allclose(stripes(-vector, -0.7, depths, y, x), stripes(vector, 0.7, depths, y, x))
+
+
+@pytest.mark.parametrize(("pixel_um", "enlarge"), [(0.065, 1.5), (0.08, 2.0)])
+def test_the_result_samples_the_frames_field_from_its_first_pixel_on(pixel_um, enlarge):
+    settings = SimSettings.model_validate(
+        {**{k: v for k, v in SMALLEST_SIM.items() if k != "plane_spacing_um"}, "pixel_size_um": pixel_um}
+    )
+    layout = sim_layout((64, 96), settings)
+    assert layout.enlarge == pytest.approx(enlarge)
+    assert layout.scene.shape == (64 * enlarge, 96 * enlarge)
+
+
 # -- Python --------------------------------------------------------------------
 
 
@@ -163,6 +264,30 @@ def test_python_examples_run(acquisition, capsys):
     assert not np.any(names["path_um"][0])
     assert Path("movie.gif").stat().st_size > 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("raw got 2 frames and takes")
+
+
+def test_examples_of_sim_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    simulated = "simulate sim --target filaments --size 64 --displacement 3 --option stripes=found --out filaments"
+    assert main([*simulated.split(), "--option", "acquisitions=2"]) == 0
+    job = yaml.safe_load(Path("filaments/job.yml").read_text())
+    job["fit"] = {"epochs": 5}
+    Path("filaments/job.yml").write_text(yaml.safe_dump(job))
+    assert main(["reconstruct", "filaments/job.yml"]) == 0
+    said = capsys.readouterr().out
+    page = (ROOT / "docs" / "sim.md").read_text(encoding="utf-8")
+    for line in re.findall(r"^Note: ([^\d\n]*)", page, re.MULTILINE):
+        assert f"Note: {line}" in said, line
+
+    names = run_examples(ROOT / "docs" / "sim.md", {})
+    # Two acquisitions of three orientations: four windows, one orientation apart.
+    assert len(names["windows"].times_ms) == 4
+    assert names["windows"].images.shape == (4, 1, 96, 96)
+    assert names["nearest"].shape == (1, 96, 96)
+    assert names["stored"].comparison_names == ("conventional", "widefield")
+    kept = yaml.safe_load(Path("filaments/result.zarr/job.yml").read_text())["acquisition"]
+    assert kept["pattern"]["kind"] == "vectors"
+    assert len(kept["phases_rad"]) == 30
 
 
 def test_examples_of_results_and_readme_run(acquisition, capsys):

@@ -1,10 +1,12 @@
 """Work in a thread: in order, its end told in the window's thread, nothing lost, nothing after closing."""
 
 import threading
+import time
 
 import pytest
+from qtpy.QtCore import QTimer
 
-from napari_nstm._qt.background import Background
+from napari_nstm._qt.background import Background, wait_for
 from napari_nstm.core.errors import StoreError
 
 
@@ -114,3 +116,34 @@ def test_the_window_goes_on_while_work_is_at_work(background, qtbot):
     assert ended == []
     go.set()
     qtbot.waitUntil(lambda: ended == [True])
+
+
+def test_who_must_wait_lets_the_window_go_on(qapp):
+    turned, seen = [], []
+    timer = QTimer()
+    timer.timeout.connect(lambda: turned.append(1))
+    timer.start(5)
+
+    def work():
+        seen.append(threading.current_thread())
+        while len(turned) < 3:
+            time.sleep(0.005)
+        return 7
+
+    assert wait_for(work) == 7
+    assert seen != [threading.main_thread()]
+
+
+def test_who_waits_hears_what_went_wrong(qapp):
+    def work():
+        raise RuntimeError("a fault")
+
+    with pytest.raises(RuntimeError, match="a fault"):
+        wait_for(work)
+
+
+def test_in_another_thread_nobody_waits_for_the_window(qapp, background, qtbot):
+    seen = []
+    background.submit(lambda: wait_for(threading.current_thread), seen.append)
+    qtbot.waitUntil(lambda: bool(seen))
+    assert seen[0].name.startswith("napari-nstm_")

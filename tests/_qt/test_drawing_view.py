@@ -164,6 +164,17 @@ def test_layers_of_the_viewer_can_be_shown_alone(view, viewer):
     assert (tuple(camera.center), camera.zoom) == ((0.0, 50.0, 50.0), 70.0)
 
 
+def test_who_closes_the_panel_sees_the_frames(viewer, qtbot):
+    view = DrawingView(viewer)
+    qtbot.addWidget(view)
+    view.show_drawing(drawing())
+    view.disconnect_viewer()
+    assert shown(viewer) == ["raw"]
+    viewer.layers.remove(viewer.layers[-1])  # nobody minds any more
+    qtbot.wait(150)
+    assert shown(viewer) == ["raw"]
+
+
 def test_from_a_drawing_to_layers_and_back(view, viewer, qtbot):
     bar, zoom = viewer.canvas.overlays.scale_bar, viewer.scene.camera.zoom
     bar.visible = True

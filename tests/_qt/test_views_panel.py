@@ -70,7 +70,7 @@ def test_time_as_colour_is_shown_alone_with_its_key_and_the_result_comes_back(pa
     before = shown(viewer)
     press(panel.time_button, qtbot)
     assert shown(viewer) == ["coloured by time — cells", "coloured by time, key — cells"]
-    assert viewer.canvas.overlays.text.text == "10 ms, 20 ms, 45 ms in 3 colours"
+    assert viewer.canvas.overlays.text.text == "3 moments, 10 ms to 45 ms"
     assert "colour of its moment" in view.note.text()
     view.back_button.click()
     assert shown(viewer) == before
@@ -79,7 +79,7 @@ def test_time_as_colour_is_shown_alone_with_its_key_and_the_result_comes_back(pa
     panel.moments.setValue(5)
     press(panel.time_button, qtbot)
     assert len(viewer.layers) == n
-    assert viewer.canvas.overlays.text.text.endswith("in 5 colours")
+    assert viewer.canvas.overlays.text.text.startswith("5 moments, ")
 
 
 def test_the_contrast_is_that_of_the_layer(panel, viewer, qtbot, tmp_path):

@@ -87,9 +87,20 @@ def test_depth_runs_from_blue_to_red_and_brightness_stays():
     assert colors[0].argmax() == 2
     np.testing.assert_array_equal(colors[-1], [1, 0, 0])
     assert len({tuple(color) for color in np.round(colors, 6)}) == 9
-    volume = np.zeros((1, 2, 1, 2))
-    volume[0, 1, 0] = (0.5, 1.0)
+    volume = np.zeros((1, 2, 1, 5))
+    volume[0, 1, 0, :2] = (0.5, 1.0)
     picture = colored_by_depth(volume, LIMITS)[0, 0].astype(int)
     assert picture[0].max() == pytest.approx(128, abs=1)
     assert picture[1].max() == 255
     assert depth_colors(1).shape == (1, 3)
+
+
+def test_where_nothing_is_there_is_no_colour_but_what_fills_the_field_is_seen():
+    rng = np.random.default_rng(0)
+    volume = 0.1 + 0.02 * rng.normal(size=(1, 8, 40, 40))
+    volume[0, 2, :5, :5] = 1.0
+    picture = colored_by_depth(volume, LIMITS)[0].astype(int)
+    assert np.median(picture[10:].max(axis=-1)) <= 1
+    assert picture[2, 2].max() > 250
+    full = colored_by_depth(np.full((1, 4, 40, 40), 0.5), LIMITS)[0].astype(int)
+    assert full.max() == pytest.approx(255 / 3, abs=1)  # half of what is over a quarter

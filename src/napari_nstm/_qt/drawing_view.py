@@ -75,7 +75,7 @@ class DrawingView(QFrame):
         """
         height, width = self._viewer.canvas.size
         layout = lay_out(drawing, width / height)
-        made = drawing_layers(layout, self._units(), movable=movable)
+        made = drawing_layers(layout, self._units())
         if self._layout is not None and _alike(self._layout, layout):
             self._layout = layout
             self._follow(made)
@@ -110,8 +110,10 @@ class DrawingView(QFrame):
         self.left.emit()
 
     def disconnect_viewer(self) -> None:
-        """Listen no longer, and leave the viewer as it is."""
+        """Listen no longer; what was shown before is shown again, and layers of a drawing stay, hidden."""
         self._removing.stop()
+        if self._solo.on:
+            self._solo.leave()
         self._viewer.layers.events.removed.disconnect(self._on_removed)
 
     # -- inside -------------------------------------------------------------

@@ -16,6 +16,7 @@ from napari_nstm.core.errors import InputError, in_one_sentence
 from napari_nstm.core.settings import AcquisitionSettings
 
 _REDRAW_MS = 150  # after the last edit
+_NARROW_PX = 60
 
 
 class FramesTools(QWidget):
@@ -202,6 +203,7 @@ class FramesTools(QWidget):
         for index, (name, title) in enumerate(used.inspections.items()):
             button = QPushButton(title)
             button.setToolTip("Show it in the viewer, in place of the frames.")
+            button.setMinimumWidth(_NARROW_PX)  # a dock may be narrower than two titles
             button.clicked.connect(lambda _=False, name=name: self.inspect(name))
             self._grid.addWidget(button, index // 2, index % 2)
             self.inspect_buttons[name] = button

@@ -14,6 +14,7 @@ Rgb = NDArray[np.uint8]
 
 # Hues of depths, from the first plane to the last, in turns: blue to red, without the ends meeting.
 _FIRST_HUE, _LAST_HUE = 0.67, 0.0
+_NOTHING = 0.25  # of the way from black to full: more than that is something
 
 
 def moments_of(frame_times_ms: Sequence[float], n: int = 3) -> tuple[float, ...]:
@@ -74,6 +75,9 @@ def depth_colors(n: int) -> NDArray[np.float64]:
 def colored_by_depth(volumes: Iterable[Float], limits: tuple[float, float]) -> Rgb:
     """Project volumes along z, each pixel in the colour of the plane in which it is brightest.
 
+    Where there is nothing, the brightest of many planes is noise of any colour: the median of a projection is shown
+    black, if it is not over a quarter of the way from black to full.
+
     Parameters
     ----------
     volumes
@@ -87,11 +91,14 @@ def colored_by_depth(volumes: Iterable[Float], limits: tuple[float, float]) -> R
         (t, y, x, 3) sRGB.
     """
     projected = []
+    low, high = limits
     for volume in volumes:
         planes = np.asarray(volume, np.float32)
         colors = depth_colors(len(planes)).astype(np.float32)
         brightest = planes.argmax(axis=0)
-        shown = _in_limits(np.take_along_axis(planes, brightest[None], axis=0)[0], limits)
+        values = np.take_along_axis(planes, brightest[None], axis=0)[0]
+        black = max(low, min(float(np.median(values)), low + _NOTHING * (high - low)))
+        shown = _in_limits(values, (black, high))
         projected.append(_bytes(shown[..., None] * colors[brightest]))
     return np.stack(projected)
 

@@ -3,10 +3,11 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, Field, PositiveFloat
 
-from napari_nstm._qt.form.fields import field_specs
+from napari_nstm._qt.form.fields import field_specs, variant_specs
 from napari_nstm.core.hints import Hint
 from napari_nstm.core.settings import FitSettings, OutputSettings
 from napari_nstm.imaging.dpc.settings import DpcSettings
+from napari_nstm.imaging.sim.settings import Sim3dSettings, SimSettings
 
 
 class Optics(BaseModel):
@@ -99,3 +100,30 @@ def test_kinds_of_background_are_called_by_their_titles():
 def test_models_of_this_project_have_no_field_that_only_yaml_can_show():
     kinds = {spec.name: spec.kind for spec in (*field_specs(FitSettings), *field_specs(OutputSettings))}
     assert [name for name, kind in kinds.items() if kind == "yaml"] == ["pyramid"]
+
+
+def test_frequencies_and_counts_have_their_units():
+    class Stripes(BaseModel):
+        ky_per_um: tuple[float, ...] = ()
+        offset_counts: float = 0.0
+        per_um: float = 1.0
+
+    specs = {spec.name: (spec.label, spec.unit) for spec in field_specs(Stripes)}
+    assert specs == {"ky_per_um": ("Ky", "1/µm"), "offset_counts": ("Offset", "counts"), "per_um": ("Per", "µm")}
+
+
+@pytest.mark.parametrize("model", [SimSettings, Sim3dSettings])
+def test_structured_illumination_needs_no_yaml(model):
+    specs = {spec.name: spec for spec in field_specs(model)}
+    assert "yaml" not in {spec.kind for spec in specs.values()}
+    assert {name for name, spec in specs.items() if spec.kind == "union"} == {"pattern", "otf", "timing"}
+    assert (specs["modulation_1"].kind, specs["modulation_1"].scalar) == ("numbers", True)
+    assert (specs["image_order"].kind, specs["image_order"].editable) == ("choice", True)
+    assert specs["n_beams"].choices == ((3, "Three"), (2, "Two"))
+    assert (specs["phases_rad"].unit, specs["offset"].unit) == ("rad", "counts")
+    for spec in specs.values():
+        for kind, variant in spec.variants.items():
+            inner = variant_specs(variant, spec.discriminator)
+            assert "yaml" not in {one.kind for one in inner}, kind
+    vectors = variant_specs(specs["pattern"].variants["vectors"], "kind")
+    assert [spec.unit for spec in vectors] == ["1/µm", "1/µm"]

@@ -15,6 +15,7 @@ from napari_nstm._qt.form import SettingsForm
 from napari_nstm._qt.form.collapsible import Collapsible
 from napari_nstm.core.settings import FitRequest, OutputSettings
 from napari_nstm.imaging.dpc.settings import DpcSettings
+from napari_nstm.imaging.sim.settings import Sim3dSettings, SimSettings
 
 FILLED = {
     "pixel_size_um": 0.454,
@@ -380,10 +381,19 @@ def test_tab_goes_from_top_to_bottom(form_of):
     assert heights == sorted(heights)
 
 
-def test_columns_line_up_and_nothing_is_cut_off_in_a_dock(form_of):
-    form = form_of(DpcSettings)
+@pytest.mark.parametrize(
+    ("model", "choices"),
+    [
+        (DpcSettings, {"background": "Known intensity"}),
+        (SimSettings, {"pattern": "Given as vectors", "otf": "From a measured PSF", "timing": "Exposure and delays"}),
+        (Sim3dSettings, {"pattern": "Given as period and angle", "otf": "From an OTF file"}),
+    ],
+)
+def test_columns_line_up_and_nothing_is_cut_off_in_a_dock(form_of, model, choices):
+    form = form_of(model)
     form.findChild(Collapsible).set_open()
-    choose(form, "background", "Known intensity")
+    for field, label in choices.items():
+        choose(form, field, label)
     form.validate()
     QApplication.processEvents()
     shown = [row for row in form._section.rows() if row.isVisible()]
@@ -393,3 +403,104 @@ def test_columns_line_up_and_nothing_is_cut_off_in_a_dock(form_of):
     for label in form.findChildren(QLabel):
         if label.isVisible() and label.text():
             assert label.height() >= label.heightForWidth(label.width()), label.text()
+
+
+# -- structured illumination ---------------------------------------------------
+
+SIM = {
+    "pixel_size_um": 0.065,
+    "wavelength_um": 0.515,
+    "excitation_wavelength_um": 0.488,
+    "na_objective": 1.28,
+    "refractive_index": 1.33,
+}
+
+
+def test_content_of_structured_illumination_goes_in_and_out_unchanged(form_of):
+    form = form_of(Sim3dSettings)
+    content = {
+        **SIM,
+        "plane_spacing_um": 0.15,
+        "n_planes": 12,
+        "image_order": "time, plane, phase, orientation",
+        "pattern": {"kind": "vectors", "ky_per_um": [2.1, -1.9, 0.2], "kx_per_um": [1.1, 1.4, 2.4]},
+        "phases_rad": [0.1 * k for k in range(15)],
+        "modulation_1": 0.8,
+        "modulation_2": [0.5, 0.4, 0.3],
+        "otf": {"kind": "file", "path": "otf.tif", "kr_step_per_um": 0.0962, "kz_step_per_um": 0.099},
+        "timing": {
+            "kind": "delays",
+            "exposure_ms": 5,
+            "phase_delay_ms": 20,
+            "taken_order": "time, orientation, plane, phase",
+        },
+        "n_beams": 3,
+        "times_of": "plane",
+    }
+    assert form.set_content(content) == ()
+    expected = Sim3dSettings.model_validate(content).model_dump(mode="json", exclude_none=True)
+    assert Sim3dSettings.model_validate(form.content()).model_dump(mode="json", exclude_none=True) == expected
+    assert form.validate() is not None
+
+
+def test_an_order_may_be_chosen_or_typed_and_shows_its_beginning(form_of):
+    form = form_of(SimSettings)
+    form.set_content(SIM)
+    choose(form, "image_order", "time, orientation, plane, phase (fastest)")
+    assert form.content()["image_order"] == "time, orientation, plane, phase"
+    editor = form.editor("image_order")
+    assert editor.lineEdit().cursorPosition() == 0
+    editor.setEditText("phase, plane")
+    assert form.validate() is None
+    assert "phase, plane" in form.problems()["image_order"]
+    editor.setEditText("orientation > phase")
+    assert form.validate().image_order == "orientation, phase"
+
+
+def test_problems_of_a_variant_stand_at_its_rows(form_of):
+    form = form_of(SimSettings)
+    form.set_content({**SIM, "pattern": {"kind": "vectors", "ky_per_um": [1, 2, 3], "kx_per_um": [1, 2]}})
+    assert form.validate() is None
+    assert "pattern.kx_per_um" in form.problems()
+    form.set_content({**SIM, "otf": {"kind": "psf"}})
+    assert form.validate() is None
+    assert form.problems() == {"otf.path": "A value is needed here."}
+
+
+def test_some_fields_can_be_left_out_of_account(form_of):
+    form = form_of(SimSettings)
+    form.set_content({**SIM, "pattern": {"kind": "vectors"}, "modulation_1": "deep"})
+    assert form.validate(show=False) is None
+    settings = form.validate(without=("pattern", "modulation_1"))
+    assert (settings.pattern.kind, settings.modulation_1) == ("estimate", None)
+    assert form.problems() == {}
+    form.set_content({**SIM, "na_objective": 9, "modulation_1": "deep"})
+    assert form.validate(without=("modulation_1",)) is None
+    assert set(form.problems()) == {"na_objective"}
+
+
+def test_a_widget_stands_below_the_last_of_some_fields(form_of, qtbot):
+    for fields, above, below in (
+        (("phases_rad", "pattern"), "phases_rad", "modulation_1"),
+        (("no such field",), "timing.interval_ms", None),
+    ):
+        form = form_of(SimSettings)
+        widget = QLabel("here")
+        form.insert_below(fields, widget)
+        qtbot.waitUntil(widget.isVisible)
+        QApplication.processEvents()
+        assert top(form, form.editor(above)) < top(form, widget)
+        following = form.findChild(Collapsible) if below is None else form.editor(below)
+        assert top(form, widget) < top(form, following)
+
+
+def top(form, widget):
+    return widget.mapTo(form, QPoint(0, 0)).y()
+
+
+def test_what_a_field_is_called_and_how_it_begins_is_known(form_of):
+    form = form_of(SimSettings)
+    assert form.label("pattern") == "Stripes"
+    assert form.label("nothing") == ""
+    assert form.default_kind("pattern") == {"kind": "estimate"}
+    assert form.default_kind("phases_rad") is None

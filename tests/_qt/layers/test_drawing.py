@@ -29,8 +29,8 @@ def drawing(n=3, circles=True, **changes):
     return replace(made, **changes)
 
 
-def made(layout, **more):
-    layers = drawing_layers(layout, ("um", "um"), **more)
+def made(layout):
+    layers = drawing_layers(layout, ("um", "um"))
     return {kind: Layer.create(data, attributes, kind) for data, attributes, kind in layers}
 
 
@@ -90,9 +90,9 @@ def test_marks_stand_in_their_panel_or_in_all():
         assert layout.position(shown, panel) == pytest.approx(mark.position)
 
 
-def test_marks_to_be_moved_are_rings_and_others_dots():
-    layout = lay_out(drawing())
-    ring, dot = made(layout, movable=True)["points"], made(layout)["points"]
+def test_marks_of_single_panels_are_rings_and_others_dots():
+    ring = made(lay_out(drawing(marks=(Mark((1.0, 0.5), "+1", 1),))))["points"]
+    dot = made(lay_out(drawing(marks=(Mark((1.0, 0.5), "+1"),))))["points"]
     assert ring.face_color[:, 3].max() == 0 < dot.face_color[:, 3].min()
     assert ring.border_width.min() > 0
     assert ring.size.min() > dot.size.max()

@@ -38,8 +38,8 @@ def test_what_drifts_is_coloured_and_what_is_dark_is_black(tmp_path):
 def test_the_number_of_moments_can_be_chosen_and_is_told(tmp_path):
     stored = write_store(tmp_path / "a.zarr")
     three, five = (made(time_view(stored, "cells", LIMITS, n))[0] for n in (3, 5))
-    assert three.metadata["napari_nstm"]["time_text"] == "10 ms, 20 ms, 45 ms in 3 colours"
-    assert five.metadata["napari_nstm"]["time_text"].endswith(" ms in 5 colours")
+    assert three.metadata["napari_nstm"]["time_text"] == "3 moments, 10 ms to 45 ms"
+    assert five.metadata["napari_nstm"]["time_text"].startswith("5 moments, ")
     assert not np.array_equal(three.data, five.data)
     json.dumps(three.metadata["napari_nstm"])
 

@@ -14,6 +14,7 @@ GIVEN = {
     "phases_rad": tuple(start + 2 * np.pi * p / 5 for start in (0.4, -1.9, 2.6) for p in range(5)),
     "modulation_1": 0.8,
     "modulation_2": (0.5, 0.4, 0.6),
+    "smoothness": 0.0,
 }
 
 

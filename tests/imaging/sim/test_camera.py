@@ -45,13 +45,13 @@ def _summed(blob, field, made, shot, moved):
     rows, columns = (np.arange(n) for n in field[-2:])
     away = np.hypot((rows[:, None] - y)[:, None, :, None], (columns[:, None] - x)[:, None])
     profile = np.arange(0, PIXEL * away.max() + 0.01, 0.002)
+    psf = [np.interp(PIXEL * away, profile, radial_psf(profile, k * SPACING)) for k in range(len(planes))]
     middle = field[-2] // 2, field[-1] // 2
     image = np.zeros((len(planes), *field[-2:]))
     for p, q in np.ndindex(len(planes), len(planes)):
         depth = (p - q) * SPACING
-        psf = np.interp(PIXEL * away, profile, radial_psf(profile, depth)) * (PIXEL / fine) ** 2
         light = _light(made, shot // made.n_phases, made.phases_rad[shot], y[:, None] - middle[0], x - middle[1], depth)
-        image[p] += np.einsum("ijkl,kl->ij", psf, density[q] * light)
+        image[p] += np.einsum("ijkl,kl->ij", psf[abs(p - q)], density[q] * light) * (PIXEL / fine) ** 2
     return image if is_volume else image[0]
 
 
@@ -88,6 +88,14 @@ def test_nothing_comes_in_from_the_other_side(settings):
     field = (40, 44)
     image = Camera(Blob(4.0, 22.0), KnownMotion("none", field, 0.0), field, settings()).image(0.0, 0)
     assert image[-4:].max() < 5e-4 * image.max()
+
+
+def test_light_from_the_first_plane_reaches_the_last_from_one_side_only(volume):
+    few, many = (
+        Camera(Blob(1.0, 16.0, 15.0), KnownMotion("none", field, 0.0), field, volume()).image(0.0, 0)
+        for field in ((14, 32, 32), (28, 32, 32))
+    )
+    np.testing.assert_allclose(few, many[:14], atol=1e-5 * many.max())
 
 
 def test_phases_together_are_even_light(settings):

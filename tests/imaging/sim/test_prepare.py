@@ -3,10 +3,19 @@ import pytest
 
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import InputError
+from napari_nstm.imaging.base import SimulationRequest
 from napari_nstm.imaging.sim import Sim, Sim3d
 from napari_nstm.imaging.sim.frames import sim_frames
 from napari_nstm.imaging.sim.layout import sim_layout
-from napari_nstm.imaging.sim.prepare import depths, illumination, images_per_step, intensities, phases, prepared
+from napari_nstm.imaging.sim.prepare import (
+    depths,
+    illumination,
+    images_per_step,
+    intensities,
+    phases,
+    prepared,
+    smoothness,
+)
 
 LATER = tuple(range(100, 130))
 
@@ -141,6 +150,17 @@ def test_transfer_is_that_of_the_table_and_nothing_at_the_nyquist_samples(settin
     coarse = np.asarray(Sim().prepare(stack(), settings(pixel_size_um=0.12), 0).transfer)[0, 0]
     assert coarse[rows // 2].max() == coarse[:, -1].max() == 0
     assert coarse[rows // 2 - 1, 0] > 0
+
+
+def test_smoothness_is_given_or_grows_with_the_noise_over_the_signal_squared(settings, stack):
+    made = settings(smoothness=0.7)
+    assert smoothness(prepared(stack(), made), made) == 0.7
+    found = []
+    for noise in (0.005, 0.01):
+        simulation = Sim().simulate(SimulationRequest("none", 0, 64, noise, 0, {}))
+        assert simulation.settings.smoothness is None
+        found.append(smoothness(prepared(RawData(simulation.raw), simulation.settings), simulation.settings))
+    assert found[1] / found[0] == pytest.approx(4, rel=0.15)
 
 
 def test_small_fields_are_seen_whole_in_a_step_and_large_ones_in_equal_parts(settings, volume):

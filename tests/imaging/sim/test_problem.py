@@ -84,6 +84,25 @@ def test_the_penalty_is_of_what_is_negative_and_of_what_lies_outside(settings, v
     assert float(problem.penalty(jnp.asarray(outside))) == pytest.approx(4 * OUTSIDE_REGULARIZATION * share, rel=1e-5)
 
 
+@pytest.mark.parametrize(("shape", "level"), [((33, 40), 0), ((33, 40), 1), ((3, 33, 40), 0)])
+def test_the_penalty_is_of_squared_slopes_per_sample_of_the_result(settings, volume, stack, shape, level):
+    made = (volume if len(shape) == 3 else settings)(smoothness=0.2, nonnegativity=0)
+    problem = problem_at(prepared(stack(15 * (shape[0] if len(shape) == 3 else 1)), made), made, level)
+    grid = problem.grid
+    at = [np.arange(n) * step for n, step in zip(grid.padded_shape, grid.step, strict=True)]
+    # Within the field, and gone before its edges, lest what lies outside be weighed as well.
+    y, x = (a - p[0] - n / 2 for a, p, n in zip(at[-2:], grid.padding[-2:], grid.shape[-2:], strict=True))
+    blob = np.exp(-0.5 * (y[:, None] ** 2 + x**2) / 6**2)
+    scene = np.zeros((2, 1, *grid.padded_shape))
+    scene[..., *((3,) * (len(shape) - 2)), :, :] = blob
+    # The integral of its squared slope is pi, that of its square pi sigma^2, in samples at full size.
+    uneven = np.pi
+    if len(shape) == 3:
+        uneven += 2 * np.pi * 6**2 / (0.15 / grid.pixel_size_um[-1]) ** 2
+    expected = 0.2 * uneven / np.prod(grid.shape)
+    assert float(problem.penalty(jnp.asarray(scene))) == pytest.approx(expected, rel=0.03)
+
+
 def test_data_of_one_shape_share_a_program(settings, stack):
     traces = []
 

@@ -104,8 +104,10 @@ def lay_out(drawing: Drawing, aspect: float = 1.4) -> Layout:
     return Layout(drawing, low, high, shifts.astype(np.float64))
 
 
-def drawing_layers(layout: Layout, units: Sequence[Any], *, movable: bool = False) -> list[LayerDataTuple]:
+def drawing_layers(layout: Layout, units: Sequence[Any]) -> list[LayerDataTuple]:
     """Make the layers of a drawing: its image, its circles and titles, its marks; what it has none of is left out.
+
+    Marks of single panels are rings around what they mark, those of all panels dots beside it.
 
     Parameters
     ----------
@@ -114,8 +116,6 @@ def drawing_layers(layout: Layout, units: Sequence[Any], *, movable: bool = Fals
     units
         Of the viewer's layers, (y, x): napari draws no units where layers differ in them, and says so each time. The
         true unit of the positions stands in the layers' names and metadata.
-    movable
-        Whether marks are rings around what they mark, to be moved; otherwise they are dots beside it.
     """
     drawing = layout.drawing
     unit = drawing.unit.replace("um", "µm")
@@ -129,7 +129,7 @@ def drawing_layers(layout: Layout, units: Sequence[Any], *, movable: bool = Fals
     if boxes:
         made.append((boxes, {**common, **shown, "name": f"{name}: circles"}, "shapes"))
     if drawing.marks:
-        points, shown = _points(layout, movable=movable)
+        points, shown = _points(layout)
         made.append((points, {**common, **shown, "name": f"{name}: marks"}, "points"))
     return made
 
@@ -166,24 +166,18 @@ def _shapes(layout: Layout) -> tuple[list[NDArray[np.float64]], dict[str, Any]]:
     }
 
 
-def _points(layout: Layout, *, movable: bool) -> tuple[NDArray[np.float64], dict[str, Any]]:
+def _points(layout: Layout) -> tuple[NDArray[np.float64], dict[str, Any]]:
     marks = layout.marks
     points = np.stack([layout.shown_at(mark, panel) for mark, panel in marks])
     ring = _RING * layout.size
-    text = _text([(_in_lines(mark.label), _MARKS) for mark, _ in marks], size=9 if movable else 7)
-    if movable:
-        text["translation"] = (0.4 * ring, 0.6 * ring)
+    words = [(_in_lines(mark.label), _MARKS) for mark, _ in marks]
+    if all(mark.panel is not None for mark in layout.drawing.marks):
+        style: dict[str, Any] = {"size": ring, "face_color": "transparent", "border_width": 0.12}
+        text = {**_text(words, size=9), "translation": (0.4 * ring, 0.6 * ring)}
     else:
-        text["anchor"] = "lower_left"
-    return points, {
-        "symbol": "disc",
-        "size": ring if movable else 0.4 * ring,
-        "face_color": "transparent" if movable else _MARKS,
-        "border_color": _MARKS,
-        "border_width": 0.12 if movable else 0.0,
-        "opacity": 1.0,
-        "text": text,
-    }
+        style = {"size": 0.4 * ring, "face_color": _MARKS, "border_width": 0.0}
+        text = {**_text(words, size=7), "anchor": "lower_left"}
+    return points, {"symbol": "disc", "border_color": _MARKS, "opacity": 1.0, "text": text, **style}
 
 
 def _text(words: Sequence[tuple[str, str]], size: int) -> dict[str, Any]:

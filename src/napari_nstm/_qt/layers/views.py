@@ -50,7 +50,7 @@ def time_view(stored: StoredResult, name: str, limits: Limits, n: int = 3) -> li
         "units": units_of(axes),
         "axis_labels": tuple(axes),
         "rgb": True,
-        "metadata": _about(stored, "time", time_text=f"{', '.join(words)} in {n} colours"),
+        "metadata": _about(stored, "time", time_text=f"{n} moments, {words[0]} to {words[-1]}"),
     }
     key = swatches(time_colors(n), words)
     return [(colored_by_time(moments, limits), picture, "image"), _key(key, stored, "coloured by time", name)]

@@ -24,7 +24,6 @@ _FINE = {2: 4, 3: 3}
 _SAMPLES_ALONG_Z = 4
 # Raw pixels around the field; the sample ends inside the field, so that nothing wraps around into it.
 _BORDER_PX = 24
-_BORDER_PLANES = 4
 
 
 def moment(
@@ -67,14 +66,15 @@ class Camera:
         self._target, self._motion, self._settings, self._field = target, motion, settings, field
         self._fine = _FINE[len(field)]
         self._extent = [fft.next_fast_len(n + 2 * _BORDER_PX, real=True) for n in field[-2:]]
-        self._planes: tuple[int, ...] = (field[0] + 2 * _BORDER_PLANES,) if len(field) == 3 else ()
+        # Twice as many planes: light from the first reaches the last from one side only.
+        self._planes: tuple[int, ...] = (2 * field[0],) if len(field) == 3 else ()
         optics, vectors = SimOptics.from_settings(settings), given_vectors(settings)
         if vectors is None:
             raise ValueError("a simulation needs stripes that are given")
         self._vectors = vectors
         self._table: OtfTable = theory_2d(optics, settings.n_orders)
         if isinstance(settings, Sim3dSettings):
-            depths = depths_of(field[0] + 2 * _BORDER_PLANES, settings.plane_spacing_um)
+            depths = depths_of(2 * field[0], settings.plane_spacing_um)
             self._table = theory_3d(optics, vectors, settings.n_orders, depths)
         pixel = settings.pixel_size_um
         ky, kx = (fft.fftfreq(n, pixel) for n in self._extent)
@@ -98,7 +98,7 @@ class Camera:
             total = total + self._spectrum(density * light) * self._table.transfer(order, orientation, self._kr)
         ndim = len(self._field)
         image = fft.irfftn(total, s=(*self._planes, *self._extent), axes=tuple(range(-ndim, 0)))
-        borders = (_BORDER_PLANES, _BORDER_PX, _BORDER_PX)[-ndim:]
+        borders = (0, _BORDER_PX, _BORDER_PX)[-ndim:]
         return np.asarray(image[tuple(slice(b, b + n) for b, n in zip(borders, self._field, strict=True))])
 
     def _density(self, t: float) -> Float:
@@ -110,7 +110,7 @@ class Camera:
         inside = moment(
             self._target, self._motion, t, (self._field[0], *shape), (1.0, fine, fine), (0.0, *origin), samples=1
         )
-        return np.pad(inside, ((_BORDER_PLANES, _BORDER_PLANES), (0, 0), (0, 0)))
+        return np.pad(inside, ((0, self._field[0]), (0, 0), (0, 0)))
 
     def _spectrum(self, lit: Float) -> NDArray[Any]:
         """Return the raw grid's share of the spectrum of a product on the fine grid."""

@@ -74,7 +74,7 @@ class SimLayout:
 
 
 def enlargement(settings: SimSettings) -> float:
-    """Return the scene's samples per raw pixel: given, or the least of 1, 1.5, 2, ... that holds the finest detail.
+    """Return the scene's samples per raw pixel: given, or the least of 1.5, 2, ... that holds the finest detail.
 
     The finest detail is the objective's cutoff plus the longest vector of the stripes that it passes.
     """

@@ -29,8 +29,8 @@ _BRIGHT_PERCENTILE = 99.9
 # Weight of the squared gradient over the noise of fine detail. Measured frames, whose optics are never quite those of
 # the model, need it; simulated ones lose some tenths of a dB.
 _SMOOTHNESS = 2.0
-# Scene samples of all frames of a step together: 15 frames of some 680 x 680 samples, or 5 of 12 x 340 x 340.
-_SAMPLES_PER_STEP = 7e6
+# Scene samples of all frames of a step together: 15 frames of some 410 x 410 samples, or 5 of 12 x 200 x 200.
+_SAMPLES_PER_STEP = 2.6e6
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ class SimSettings(AcquisitionSettings):
         ge=1,
         le=4,
         title="Enlargement",
-        description="Samples of the result per raw pixel, in halves; none: 1.5 or 2, as the resolution needs.",
+        description="Samples of the result per raw pixel, in halves; none: 1.5, or more where the resolution needs it.",
     )
     nonnegativity: Annotated[float, Hint(group="advanced")] = Field(
         default=5e-3,

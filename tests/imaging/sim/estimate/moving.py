@@ -14,9 +14,10 @@ from napari_nstm.imaging.sim.settings import SimSettings
 from napari_nstm.imaging.sim.simulate import simulated_settings
 from napari_nstm.imaging.sim.theory import theory_2d, theory_3d
 from napari_nstm.phantoms.motions import known_motion
+from napari_nstm.phantoms.targets import usaf1951
 
 MOTIONS = ("none", "translation", "rotation", "shear", "swirl")
-TARGETS = ("bars", "filaments", "beads")
+TARGETS = ("usaf", "filaments", "beads")
 UNEVEN_DEG = np.array([3, -9, 12, -6, 2, 14, -3, -12, 7, -1, -8, 5, 13, -14, 4])
 
 
@@ -48,31 +49,25 @@ def points_of(target, size, seed):
     """Positions (2, point) in raw pixels, and brightness; a tenth of the field stays free."""
     rng = np.random.default_rng(seed)
     low, high = 0.1 * size, 0.9 * size
-    if target == "beads":
-        n = round(0.016 * size**2)
-        return rng.uniform(low, high, (2, n)), rng.uniform(0.6, 1, n)
+    if target == "beads":  # four points each, which are as wide as a bead of 2.5 px
+        n = round(0.03 * size**2)
+        ring = 0.9 * np.array([[0, 0, 1, -1], [1, -1, 0, 0]])
+        points = rng.uniform(low, high, (2, n, 1)) + ring[:, None]
+        return points.reshape(2, -1), np.repeat(rng.uniform(0.6, 1, n), 4)
     if target == "filaments":
         curves = []
-        for _ in range(24):
+        for _ in range(34):
             n = round(size * rng.uniform(0.6, 1.4))
             angle = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, 0.05, n))
             curves.append(rng.uniform(low, high, (2, 1)) + 0.7 * np.cumsum([np.sin(angle), np.cos(angle)], axis=1))
         points = np.concatenate(curves, axis=1)
+        points += rng.normal(0, 0.35, points.shape)  # they are not infinitely thin
         inside = np.all((points > low) & (points < high), axis=0)
         return points[:, inside], np.ones(np.count_nonzero(inside))
-    # Groups of three bars along y and along x, of five widths, as on a resolution target.
-    bars = []
-    unit = size / 192
-    for group, width in enumerate((9, 6, 4.5, 3, 2)):
-        wide, gap = width * unit, 2 * width * unit
-        along, across = np.meshgrid(np.arange(0, 5 * wide, 0.5), np.arange(0, wide, 0.5))
-        for bar in range(3):
-            flat = np.stack([across.ravel() + bar * gap, along.ravel()])
-            corner = low + unit * np.array([[4 + 30 * group], [8]])
-            bars += [flat + corner, flat[::-1] + corner + [[0], [60 * unit + 6 * wide]]]
-    points = np.concatenate(bars, axis=1) + rng.uniform(-0.5, 0.5, (2, 1))
-    inside = np.all(points < high, axis=0)
-    return points[:, inside], np.ones(np.count_nonzero(inside))
+    # The resolution target, pixel by pixel of 4 x 4 cells.
+    pixels = usaf1951((size, size), seed).phase.image.reshape(size, 4, size, 4).mean(axis=(1, 3))
+    bright = np.nonzero(pixels)
+    return np.stack(bright).astype(float), pixels[bright]
 
 
 def moving(
@@ -102,23 +97,15 @@ def moving(
     layer = np.random.default_rng(seed + 1).integers(0, planes, len(brightness))
     times = np.linspace(-1, 1, len(phases))
     how = known_motion(motion, (size, size), displacement_px, times, seed or None)
-    pixel = settings.pixel_size_um
-    ky, kx = fft.fftfreq(size), fft.rfftfreq(size)
-    H = [table.lateral(m, 0, np.hypot(ky[:, None], kx) / pixel) for m in range(settings.n_orders)]
-    images = np.empty((len(phases), planes, size, size))
-    for frame, (t, phase) in enumerate(zip(times, phases, strict=True)):
-        at = points + how.displacement(points.astype(np.float32), float(t))
-        um = [pixel * (p - m) for p, m in zip(at, middle_px((size, size)), strict=True)]
-        waves = [np.exp(-2j * np.pi * np.outer(k, p)) for k, p in zip((ky, kx), at, strict=True)]
-        spectra = np.zeros((planes, size, len(kx)), complex)
-        for order, depth in enumerate(depths):
-            one = np.where(np.arange(len(depths)) == order, depth, 0.0)
-            lit = brightness * stripes(vectors[frame % shots // settings.n_phases], phase, one, *um)
-            for z in range(planes):
-                sample = (waves[0][:, layer == z] * lit[layer == z]) @ waves[1][:, layer == z].T
-                for plane in range(planes):
-                    spectra[plane] += sample * H[order][..., plane - z]
-        images[frame] = fft.irfft2(spectra, (size, size))
+    camera = _Camera(points, brightness, layer, (planes, size, size), table, settings)
+    images = np.stack(
+        [
+            camera.image(
+                how.displacement(points.astype(np.float32), float(t)), vectors[shot // settings.n_phases], phase
+            )
+            for t, shot, phase in zip(times, np.tile(np.arange(shots), acquisitions), phases, strict=True)
+        ]
+    )
     images *= 1e4 / images.max()
     if modify is not None:
         images = modify(images)
@@ -135,3 +122,29 @@ def moving(
         phases * np.tile(np.repeat(sign, settings.n_phases), acquisitions),
         depths,
     )
+
+
+class _Camera:
+    def __init__(self, points, brightness, layer, shape, table, settings):
+        self._points, self._brightness, self._shape, self._settings = points, brightness, shape, settings
+        self._layers = [layer == z for z in range(shape[0])]
+        self._depths = np.array([1.0, settings.modulation_1, settings.modulation_2 or 0.0][: settings.n_orders])
+        self._k = fft.fftfreq(shape[1]), fft.rfftfreq(shape[2])
+        kr = np.hypot(self._k[0][:, None], self._k[1]) / settings.pixel_size_um
+        self._H = [table.lateral(m, 0, kr) for m in range(settings.n_orders)]
+
+    def image(self, displacement, vector, phase):
+        at = self._points + displacement
+        um = [self._settings.pixel_size_um * (p - m) for p, m in zip(at, middle_px(self._shape), strict=True)]
+        waves = [np.exp(-2j * np.pi * np.outer(k, p)).astype(np.complex64) for k, p in zip(self._k, at, strict=True)]
+        n = len(self._depths)
+        # In a plane all orders are imaged alike.
+        sets = [(0, self._depths)] if self._shape[0] == 1 else [(m, self._depths * np.eye(n)[m]) for m in range(n)]
+        spectra = np.zeros((self._shape[0], *self._H[0].shape[:2]), complex)
+        for order, depths in sets:
+            lit = (self._brightness * stripes(vector, phase, depths, *um)).astype(np.float32)
+            for z, here in enumerate(self._layers):
+                sample = (waves[0][:, here] * lit[here]) @ waves[1][:, here].T
+                for plane in range(self._shape[0]):
+                    spectra[plane] += sample * self._H[order][..., plane - z]
+        return fft.irfft2(spectra, self._shape[1:])
