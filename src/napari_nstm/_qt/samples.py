@@ -16,7 +16,7 @@ from napari_nstm._qt.layers.time_text import show_times
 from napari_nstm._qt.raw_layer import KEY, units_of
 from napari_nstm.core.data import RawData
 from napari_nstm.core.grids import Channel
-from napari_nstm.imaging.base import Simulation, SimulationRequest
+from napari_nstm.imaging.base import Modality, Simulation, SimulationRequest
 from napari_nstm.imaging.dpc import layout as dpc_layout
 from napari_nstm.imaging.registry import modality
 from napari_nstm.imaging.sim import layout as sim_layout
@@ -85,7 +85,7 @@ def _sim(request: SimulationRequest, name: str) -> list[LayerDataTuple]:
     simulation = used.simulate(request)
     times_ms = used.frame_times_ms(RawData(simulation.raw), simulation.settings)
     size = sim_layout.sim_layout(simulation.raw.shape[1:], simulation.settings).scene.pixel_size_um
-    return simulation_layers(_with_open_stripes(simulation), "sim", sim_layout.CHANNELS, times_ms, name, size)
+    return simulation_layers(_with_open_settings(simulation, used), "sim", sim_layout.CHANNELS, times_ms, name, size)
 
 
 def _sim3d(request: SimulationRequest, name: str) -> list[LayerDataTuple]:
@@ -98,14 +98,13 @@ def _sim3d(request: SimulationRequest, name: str) -> list[LayerDataTuple]:
     simulation = replace(simulation, raw=raw, settings=settings)
     times_ms = used.frame_times_ms(RawData(raw.reshape(-1, *size)), settings)
     sizes = sim_layout.sim_layout((planes, *size), settings).scene.pixel_size_um
-    return simulation_layers(_with_open_stripes(simulation), "sim3d", sim_layout.CHANNELS, times_ms, name, sizes)
+    return simulation_layers(_with_open_settings(simulation, used), "sim3d", sim_layout.CHANNELS, times_ms, name, sizes)
 
 
-def _with_open_stripes(simulation: Simulation) -> Simulation:
+def _with_open_settings(simulation: Simulation, used: Modality) -> Simulation:
     """Take from the settings what can be found in the frames, as of frames from a microscope."""
-    settings = simulation.settings
-    left = settings.model_dump(exclude={"pattern", "phases_rad", "modulation_1", "modulation_2"}, exclude_unset=True)
-    return replace(simulation, settings=type(settings).model_validate(left))
+    left = simulation.settings.model_dump(exclude=set(used.estimates), exclude_unset=True)
+    return replace(simulation, settings=used.Settings.model_validate(left))
 
 
 def simulation_layers(

@@ -164,7 +164,7 @@ def _both_ways(problem, scene, frames):
     ("shape", "level", "n_own", "changes"),
     [
         ((33, 40), 0, 0, {}),
-        ((33, 40), 2, 3, {}),
+        ((33, 40), 1, 3, {}),
         ((3, 33, 34), 1, 3, {}),
         ((3, 33, 34), 0, 0, {"times_of": "plane"}),
     ],

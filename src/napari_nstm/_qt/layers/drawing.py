@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_nstm._qt.raw_layer import KEY
 from napari_nstm.core.data import Circle, Drawing, Mark
 
-_GAP, _HEAD = 0.04, 0.09  # between panels, and above them for their titles, of their size
+_GAP, _HEAD = 0.04, 0.1  # between panels, and above them for their titles, of their size
 _DARK, _BRIGHT = 2.0, 99.9  # percentiles shown black and white
 _CIRCLES = ("#4cc9f0", "#f9a03f", "#b388eb", "#80ed99")
 _MARKS = "#ffe66d"
@@ -46,6 +46,11 @@ class Layout:
         return float((self.high - self.low).max())
 
     @property
+    def head(self) -> NDArray[np.float64]:
+        """Room above a cell, (y, x), for the title of its panel."""
+        return np.array([_HEAD * self.size * any(self.drawing.panels), 0.0])
+
+    @property
     def marks(self) -> tuple[tuple[Mark, int], ...]:
         """Every mark with the panel it is drawn in; one that belongs to all panels comes once for each."""
         panels = range(len(self.shifts))
@@ -64,7 +69,8 @@ class Layout:
         """Return all panels in one image, and the position of its sample 0."""
         drawing, step = self.drawing, np.asarray(self.drawing.step)
         places = np.rint((np.asarray(drawing.origin) + self.shifts) / step).astype(int)
-        first = np.rint((self.low + self.shifts.min(axis=0)) / step).astype(int)
+        # Titles are drawn upon the image: the canvas may be white.
+        first = np.rint((self.low - self.head + self.shifts.min(axis=0)) / step).astype(int)
         last = np.rint((self.high + self.shifts.max(axis=0)) / step).astype(int)
         image = np.full(tuple(last - first + 1), drawing.images.min(), np.float32)
         for panel, (top, left) in zip(drawing.images, places - first, strict=True):
@@ -93,8 +99,8 @@ def lay_out(drawing: Drawing, aspect: float = 1.4) -> Layout:
         low = np.minimum(low, np.asarray(circle.centre) - circle.radius)
         high = np.maximum(high, np.asarray(circle.centre) + circle.radius)
     low, high = np.floor(low / step) * step, np.ceil(high / step) * step
-    head = _HEAD if any(drawing.panels) else 0.0
-    pitch = np.ceil((high - low) * (1 + _GAP + np.array([head, 0.0])) / step) * step
+    cell = Layout(drawing, low, high, np.zeros((n, 2)))
+    pitch = np.ceil(((high - low) * (1 + _GAP) + cell.head) / step) * step
 
     def size_in(columns: int) -> float:
         return min(aspect / (columns * pitch[1]), 1 / (math.ceil(n / columns) * pitch[0]))
@@ -146,8 +152,7 @@ def _shapes(layout: Layout) -> tuple[list[NDArray[np.float64]], dict[str, Any]]:
     for panel, (title, shift) in enumerate(zip(drawing.panels, layout.shifts, strict=True)):
         if title:
             # Above the words of a circle that reaches to the panel's edge.
-            up = np.array([0.5 * _HEAD * layout.size, 0.0])
-            boxes.append(_box(layout.low + shift - up, layout.high + shift))
+            boxes.append(_box(layout.low + shift - layout.head / 2, layout.high + shift))
             kinds.append("rectangle")
             colors.append("transparent")
             words.append((title, _TITLES))

@@ -14,7 +14,7 @@ from napari_nstm.imaging.sim.frames import SimFrames, sim_frames
 from napari_nstm.imaging.sim.layout import sim_layout
 from napari_nstm.imaging.sim.optics import SimOptics, given_vectors
 from napari_nstm.imaging.sim.otf_choice import otf_table
-from napari_nstm.imaging.sim.prepare import depths, phases, prepared, smoothness
+from napari_nstm.imaging.sim.prepare import depths, phases, place, prepared, smoothness
 from napari_nstm.imaging.sim.settings import Sim3dSettings, SimSettings
 
 
@@ -82,8 +82,7 @@ def _with_smoothness(raw: RawData, settings: SimSettings) -> tuple[SimSettings, 
 
 def _in_order(phases_rad: np.ndarray[Any, Any], frames: SimFrames, settings: SimSettings) -> tuple[float, ...]:
     """Bring phases from the order of time to that of the setting: acquisition, orientation, phase."""
-    per_acquisition = settings.n_orientations * settings.n_phases
-    place = frames.acquisition * per_acquisition + frames.orientation * settings.n_phases + frames.phase
-    ordered = np.empty(len(place))
-    ordered[place] = phases_rad
+    where = place(frames, settings)
+    ordered = np.empty(len(where))
+    ordered[where] = phases_rad
     return tuple(float(round(p, 6)) for p in ordered)

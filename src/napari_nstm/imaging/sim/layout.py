@@ -15,7 +15,8 @@ from napari_nstm.imaging.sim.optics import middle_px
 from napari_nstm.imaging.sim.settings import Sim3dSettings, SimSettings
 
 CHANNELS = (Channel("fluorescence", "counts", "Fluorescence: what an even light of the stripes' mean would give."),)
-N_LEVELS = 3
+# At the second level the stripes are still sampled; at a third they are not.
+N_LEVELS = 2
 
 # Beyond some three Airy radii a point's image holds a few per cent of its light.
 _REACH = 2.0

@@ -157,10 +157,12 @@ class Sim3d(Sim):
 
     def simulate(self, request: SimulationRequest) -> Simulation:
         """Simulate raw frames of a moving volume; taken `plane` by plane, or each volume at once."""
-        from napari_nstm.imaging.sim.simulate import simulate, simulated_settings
+        from napari_nstm.imaging.sim.simulate import simulate, simulated_settings, whole_number
 
         taken = request.options.get("taken", "volume")
-        settings = simulated_settings(int(request.options.get("planes", "8")), times_of=taken)
+        if taken not in self.simulation_options["taken"]:
+            raise InputError("taken", repr(taken), " or ".join(self.simulation_options["taken"]))
+        settings = simulated_settings(whole_number(request, "planes", 8), times_of=taken)
         return _told(simulate(request, settings), request)
 
 

@@ -99,15 +99,19 @@ def phases(frames: SimFrames, settings: SimSettings) -> NDArray[np.float64]:
     """Return the phase of order 1 of every frame in rad: (frame,)."""
     given = settings.phases_rad
     per_acquisition = settings.n_orientations * settings.n_phases
-    shot = frames.orientation * settings.n_phases + frames.phase
-    if given is not None and len(given) == per_acquisition:
-        return np.asarray(np.asarray(given, np.float64)[shot])
-    if given is not None and len(given) == len(shot):
-        return np.asarray(np.asarray(given, np.float64)[frames.acquisition * per_acquisition + shot])
+    shot = place(frames, settings)
+    if given is not None and len(given) in (per_acquisition, len(shot)):
+        return np.asarray(np.asarray(given, np.float64)[shot % len(given)])
     got = "nothing" if given is None else f"{len(given)} phases"
     more = "" if len(shot) == per_acquisition else f", or {len(shot)}: one for each frame of the series"
     takes = f"{per_acquisition}: one for each orientation and phase{more}"
     raise InputError("acquisition.phases_rad", got, takes)
+
+
+def place(frames: SimFrames, settings: SimSettings) -> NDArray[np.int64]:
+    """Return where each frame stands among phases as they are given: acquisition, orientation, phase."""
+    per_acquisition = settings.n_orientations * settings.n_phases
+    return frames.acquisition * per_acquisition + frames.orientation * settings.n_phases + frames.phase
 
 
 def depths(settings: SimSettings) -> NDArray[np.float64]:
@@ -184,17 +188,21 @@ def problem_at(data: Prepared, settings: SimSettings, level: int) -> SimProblem:
         planes = plane + layout.frame_field[0].start
         frames, weight = frames[of_frame, planes], weight[layout.frame_field[0].start]
     light = data.light
+    shot, n_shots = place(data.frames, settings), len(data.frames.times_ms)
+    phases_rad = np.empty(n_shots)
+    phases_rad[shot] = light.phases_rad
     return SimProblem(
         frames=jnp.asarray(frames),
         frame_times=jnp.asarray(2 * (times_ms - times_ms[0]) / (times_ms[-1] - times_ms[0]) - 1, jnp.float32),
         orientation=jnp.asarray(data.frames.orientation[of_frame], jnp.int32),
-        phases=jnp.asarray(light.phases_rad[of_frame], jnp.float32),
+        shot=jnp.asarray(shot[of_frame], jnp.int32),
+        phases=jnp.asarray(phases_rad, jnp.float32),
         intensities=jnp.asarray(light.intensities[of_frame], jnp.float32),
         vectors=jnp.asarray(light.vectors_per_um, jnp.float32),
         depths=jnp.asarray(light.depths, jnp.float32),
         transfer=jnp.asarray(transfer),
         planes=jnp.asarray(planes, jnp.int32),
-        shifts=jnp.zeros(len(frames)),
+        shifts=jnp.zeros(n_shots),
         scales=jnp.zeros((len(light.depths), light.n_orders - 1)),
         weight=jnp.asarray(weight),
         nonnegativity=jnp.asarray(settings.nonnegativity, jnp.float32),

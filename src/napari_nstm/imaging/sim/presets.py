@@ -25,6 +25,7 @@ PAPER_TIME_CELLS = (3, 15)
 PAPER_RATES = (1e-3, 1e-5)
 # paper, cells (volumes): per pixel or plane; the finest, and the coarsest as a part of it
 PAPER_3D_EPOCHS = 500
+PAPER_3D_SCENE_FINE_CELLS_PER_RAW_PX = 0.8
 PAPER_3D_SCENE_PLANE = (0.4, 0.3)
 PAPER_3D_MOTION_OF_SCENE = (0.1, 0.1)
 PAPER_3D_MOTION_OF_SCENE_PLANE = (0.95, 1 / 3)
@@ -78,6 +79,9 @@ def paper(layout: SimLayout, n_acquisitions: int, n_batches: int) -> FitSettings
     """
     grid = layout.scene
     coarse, fine = PAPER_SCENE_CELLS_PER_PX
+    if grid.ndim == 3:
+        fine = PAPER_3D_SCENE_FINE_CELLS_PER_RAW_PX / layout.enlarge
+        coarse = fine / 10
     # The scene's box is twice the field along y and x.
     scene_fine = [2 * n * fine for n in grid.shape[-2:]]
     scene_base = [2 * n * coarse for n in grid.shape[-2:]]

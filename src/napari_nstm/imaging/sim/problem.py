@@ -49,8 +49,10 @@ class SimProblem:
         (frame,) in [-1, 1].
     orientation
         (frame,) index.
+    shot
+        (frame,) index into `phases`.
     phases
-        (frame,) of order 1 in rad.
+        (shot,) of order 1 in rad: acquisition by acquisition, orientation by orientation.
     intensities
         (frame,) brightness.
     vectors
@@ -63,7 +65,7 @@ class SimProblem:
     planes
         (frame,): plane of the padded volume that each frame is; empty where a frame has all planes.
     shifts, scales
-        What is refined, 0 at first: of each frame's phase in rad, and of each depth, relative (orientation, order - 1).
+        What is refined, 0 at first: of each shot's phase in rad, and of each depth, relative (orientation, order - 1).
     weight
         (*frame_shape): 1 where a pixel counts.
     nonnegativity, smoothness
@@ -85,6 +87,7 @@ class SimProblem:
     frames: jax.Array
     frame_times: jax.Array
     orientation: jax.Array
+    shot: jax.Array
     phases: jax.Array
     intensities: jax.Array
     vectors: jax.Array
@@ -135,7 +138,7 @@ class SimProblem:
             transfer = jax.vmap(lambda t, d: t[:, d], in_axes=(None if transfer.shape[0] == 1 else 0, 0))(
                 transfer[0] if transfer.shape[0] == 1 else transfer, depths
             )
-        light = (self.vectors[which], self._phases[chosen], self._depths[which], self.intensities[chosen])
+        light = (self.vectors[which], self._phases[self.shot[chosen]], self._depths[which], self.intensities[chosen])
         return self.frame_times[chosen], (self.frames[chosen], light, transfer)
 
     def forward(self, scene: jax.Array, data: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -199,7 +202,7 @@ class SimProblem:
         return replace(self, shifts=changes.get("shifts", self.shifts), scales=changes.get("scales", self.scales))
 
     def refined(self) -> dict[str, Any]:
-        """Return refined phases (in the order of time) and depths."""
+        """Return refined phases and depths, as the settings take them."""
         found: dict[str, Any] = {}
         if self.refine in ("phases", "both"):
             found["phases_rad"] = [float(phase) for phase in np.asarray(self._phases)]

@@ -33,6 +33,12 @@ Numbers = tuple[float, ...] | None
 class SimSettings(AcquisitionSettings):
     """Structured illumination of one plane: every orientation of the stripes at several phases."""
 
+    timestamps_ms: Annotated[Numbers, Hint(per_frame=True, none_means="by the timing", order=1)] = Field(
+        default=None,
+        title="Frame times",
+        description="Mid-exposure time of each image in the order of the stack, in ms (or of each orientation and "
+        "phase, for all planes alike). Without it the timing counts.",
+    )
     wavelength_um: float = Field(
         gt=0, le=10, title="Emission wavelength", examples=[0.515], description="Wavelength of the emission, in um."
     )
@@ -269,7 +275,7 @@ class Sim3dSettings(SimSettings):
         "own time (as many times slower as there are planes).",
     )
     padding_planes: Annotated[int, Hint(group="advanced")] = Field(
-        default=2, ge=0, le=256, title="Padding in z", description="Planes added above and below the stack."
+        default=4, ge=0, le=256, title="Padding in z", description="Planes added above and below the stack."
     )
 
     @property

@@ -24,7 +24,7 @@ Float = NDArray[np.float32]
 
 PEAK_COUNTS = 10_000.0
 """Counts of the brightest pixel without noise, above the offset."""
-OFFSET_COUNTS = 100.0
+OFFSET_COUNTS = 1000.0
 TARGETS: dict[str, Callable[..., FluorescentTarget]] = {
     "usaf": usaf,
     "beads": beads,
@@ -99,7 +99,7 @@ def simulate(request: SimulationRequest, settings: SimSettings) -> Simulation:
     if name not in known:
         raise InputError("target", repr(name), " or ".join(known))
     shots = settings.n_orientations * settings.n_phases
-    n_images = int(request.options.get("acquisitions", "1")) * shots * math.prod(field[:-2])
+    n_images = whole_number(request, "acquisitions", 1) * shots * math.prod(field[:-2])
     plan = arrangement(n_images, settings)
     frame_ms = shot_times_ms(plan)
     first, last = frame_ms.min(), frame_ms.max()
@@ -132,6 +132,20 @@ def simulate(request: SimulationRequest, settings: SimSettings) -> Simulation:
     moved = [motion.displacement(where, float(t)) * factor for t in times]
     size = sim_layout(field, settings).scene.pixel_size_um
     return Simulation(stored, np.stack(truth)[:, None], np.stack(moved).astype(np.float32), settings, size)
+
+
+def whole_number(request: SimulationRequest, option: str, default: int) -> int:
+    """Return an option of a request that is a number.
+
+    Raises
+    ------
+    InputError
+        If it is none, or less than 1.
+    """
+    text = request.options.get(option, str(default))
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise InputError(option, repr(text), "a whole number of 1 or more")
+    return int(text)
 
 
 def _field(size: int, settings: SimSettings) -> tuple[int, ...]:

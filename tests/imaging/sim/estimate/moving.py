@@ -136,7 +136,8 @@ class _Camera:
     def image(self, displacement, vector, phase):
         at = self._points + displacement
         um = [self._settings.pixel_size_um * (p - m) for p, m in zip(at, middle_px(self._shape), strict=True)]
-        waves = [np.exp(-2j * np.pi * np.outer(k, p)).astype(np.complex64) for k, p in zip(self._k, at, strict=True)]
+        half = [_powers(np.exp(-2j * np.pi * p / n), n // 2 + 1) for p, n in zip(at, self._shape[1:], strict=True)]
+        waves = [np.concatenate([half[0][:-1], half[0][:0:-1].conj()]), half[1]]
         n = len(self._depths)
         # In a plane all orders are imaged alike.
         sets = [(0, self._depths)] if self._shape[0] == 1 else [(m, self._depths * np.eye(n)[m]) for m in range(n)]
@@ -148,3 +149,11 @@ class _Camera:
                 for plane in range(self._shape[0]):
                     spectra[plane] += sample * self._H[order][..., plane - z]
         return fft.irfft2(spectra, self._shape[1:])
+
+
+def _powers(base, n):
+    """base**0 to base**(n - 1): (n, point)."""
+    found = np.ones((1, len(base)), np.complex64)
+    while len(found) < n:
+        found = np.concatenate([found, found * base ** len(found)]).astype(np.complex64)
+    return found[:n]

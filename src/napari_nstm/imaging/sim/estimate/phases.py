@@ -158,7 +158,8 @@ def fit_phases(peaks: Peaks, given_rad: Float | None = None) -> Phases:
     errors = np.zeros(n + n_orders)
     errors[free] = np.sqrt(np.diag(np.linalg.inv(curvature[free, free])))
     left = max(1, 2 * n * n_orders - len(errors[free]))
-    # A frame that shows the stripes less than the others tells its phase less well.
-    shown = np.sum(amplitudes[:, None] * (peaks.values * waves().conj()).real, axis=0) / np.sum(amplitudes**2)
+    # A frame that shows the stripes less than the others, for what o is by theirs, tells its phase less well.
+    own = amplitudes[:, None] * waves() + np.einsum("mjl,ml->mj", weights, residual) / np.einsum("mjj->mj", weights)
+    shown = np.sum(amplitudes[:, None] * (own * waves().conj()).real, axis=0) / np.sum(amplitudes**2)
     phase_errors = np.minimum(errors[:n] / np.clip(shown, 1e-3, 1), _UNKNOWN_RAD)
     return Phases(np.angle(np.exp(1j * phases)), phase_errors, amplitudes, errors[n:], 2 * square / left)
