@@ -6,8 +6,6 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_nstm._qt import samples
-from napari_nstm.imaging.sim import Sim
-from napari_nstm.imaging.sim.inspect import moved
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -15,17 +13,11 @@ pytestmark = pytest.mark.timeout(240)
 KY, KX = np.array([-2.330876, -0.577393, -1.646804]), np.array([0.499742, 2.311434, -1.723903])
 
 
-def _moved(_sim, _name, mark, position, settings):
-    return moved(settings, mark, position)
-
-
 @pytest.fixture
 def sim(make_napari_viewer, qtbot, tmp_path, monkeypatch):
     """A viewer with a small sample under stripes, and the panel."""
     monkeypatch.setenv("NAPARI_NSTM_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr(samples, "_SIM_SIZE_PX", 96)
-    # Marks can be moved by hand whatever the modality makes of it.
-    monkeypatch.setattr(Sim, "moved", _moved, raising=False)
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1366, 768)
     _, panel = viewer.window.add_plugin_dock_widget("napari-nstm", "Reconstruct a moving sample")

@@ -150,6 +150,8 @@ class Modality(Protocol):
 
     `raw_axes` are the letters of the axes of raw frames; `*yx` takes any number of axes before y and x as one.
     `estimates` names the settings that `estimate` can fill in; `inspections` what `inspect` can draw: a title by name.
+    Two more methods may be there: `moved(name, mark, position, settings)`, the settings after a mark of a drawing was
+    dragged, and `support_circles(settings)`, circles to draw on spectra.
     """
 
     name: ClassVar[str]

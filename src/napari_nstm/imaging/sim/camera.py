@@ -76,6 +76,11 @@ class Camera:
         if isinstance(settings, Sim3dSettings):
             depths = depths_of(2 * field[0], settings.plane_spacing_um)
             self._table = theory_3d(optics, vectors, settings.n_orders, depths)
+        everywhere = np.stack(np.meshgrid(*(np.linspace(0, n - 1, 9) for n in field), indexing="ij"))
+        moved = [
+            np.abs(motion.displacement(everywhere.astype(np.float32), t)[-2:]).max() for t in np.linspace(-1, 1, 33)
+        ]
+        self._room_px = min(_BORDER_PX, math.ceil(max(moved)) + 1)
         pixel = settings.pixel_size_um
         ky, kx = (fft.fftfreq(n, pixel) for n in self._extent)
         self._kr = np.hypot(ky[:, None], kx[: self._extent[1] // 2 + 1])
@@ -102,15 +107,16 @@ class Camera:
         return np.asarray(image[tuple(slice(b, b + n) for b, n in zip(borders, self._field, strict=True))])
 
     def _density(self, t: float) -> Float:
-        fine = 1 / self._fine
-        shape = tuple(self._fine * n for n in self._extent)
-        origin = (-float(_BORDER_PX),) * 2
-        if not self._planes:
-            return moment(self._target, self._motion, t, shape, (fine, fine), origin, samples=1)
-        inside = moment(
-            self._target, self._motion, t, (self._field[0], *shape), (1.0, fine, fine), (0.0, *origin), samples=1
-        )
-        return np.pad(inside, ((0, self._field[0]), (0, 0), (0, 0)))
+        # Only where the sample can be: it ends inside the field, and does not move further than this.
+        fine, room = 1 / self._fine, self._room_px
+        planes = self._field[:-2]
+        shape = (*planes, *(self._fine * (n + 2 * room) for n in self._field[-2:]))
+        spacing, origin = (*(1.0 for _ in planes), fine, fine), (*(0.0 for _ in planes), -float(room), -float(room))
+        inside = moment(self._target, self._motion, t, shape, spacing, origin, samples=1)
+        before = self._fine * (_BORDER_PX - room)
+        lateral = [(before, self._fine * n - before - m) for n, m in zip(self._extent, shape[-2:], strict=True)]
+        axial = [(0, n - m) for n, m in zip(self._planes, planes, strict=True)]
+        return np.pad(inside, [*axial, *lateral])
 
     def _spectrum(self, lit: Float) -> NDArray[Any]:
         """Return the raw grid's share of the spectrum of a product on the fine grid."""

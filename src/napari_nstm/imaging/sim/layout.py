@@ -20,7 +20,7 @@ N_LEVELS = 2
 
 # Beyond some three Airy radii a point's image holds a few per cent of its light.
 _REACH = 2.0
-_LEAST_MARGIN_PX = 8
+_LEAST_MARGIN_PX, _LEAST_MARGIN_PLANES = 8, 2
 _SPARE = 1.03  # of the scene's Nyquist frequency over the finest detail that stripes carry
 
 
@@ -111,7 +111,7 @@ def sim_layout(shape: tuple[int, ...], settings: SimSettings) -> SimLayout:
     margins: tuple[int, ...] = (margin, margin)
     if isinstance(settings, Sim3dSettings):
         sizes, pads = (settings.plane_spacing_um, *sizes), (settings.padding_planes, *pads)
-        margins = (settings.padding_planes, *margins)
+        margins = (_LEAST_MARGIN_PLANES, *margins)
     # Blocks of 8 raw pixels: 1.5 times as many divide by 4, for the levels of a pyramid.
     raw = padded_grid(shape, sizes, CHANNELS, pads, margins, n_levels=4)
     return SimLayout(_enlarged(raw, enlargement(settings)), raw)

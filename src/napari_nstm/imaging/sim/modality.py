@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from napari_nstm.core.data import Circle, Comparison, Drawing, RawData
+from napari_nstm.core.data import Circle, Comparison, Drawing, Mark, RawData
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.settings import AcquisitionSettings, FitSettings, Preset
 from napari_nstm.imaging.base import Simulation, SimulationRequest
@@ -85,6 +85,12 @@ class Sim:
         from napari_nstm.imaging.sim.inspect import support_circles
 
         return support_circles(settings)
+
+    def moved(self, name: str, mark: Mark, position: tuple[float, float], settings: SimSettings) -> SimSettings:
+        """Return settings whose stripes put a mark of the drawing `spectrum` at (ky, kx); phases are open again."""
+        from napari_nstm.imaging.sim.inspect import moved
+
+        return moved(settings, mark, position)
 
     def prepare(self, raw: RawData, settings: SimSettings, level: int) -> SimProblem:
         """Normalise and pad the frames, at a level of the pyramid."""

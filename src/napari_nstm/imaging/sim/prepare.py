@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _BRIGHT_PERCENTILE = 99.9
 # Weight of the squared gradient over the noise of fine detail. Measured frames, whose optics are never quite those of
 # the model, need it; simulated ones lose some tenths of a dB.
-_SMOOTHNESS = 2.0
+_SMOOTHNESS = {2: 2.0, 3: 0.5}
 # Scene samples of all frames of a step together: 15 frames of some 410 x 410 samples, or 5 of 12 x 200 x 200.
 _SAMPLES_PER_STEP = 2.6e6
 
@@ -147,7 +147,7 @@ def smoothness(data: Prepared, settings: SimSettings) -> float:
     from napari_nstm.imaging.sim.conventional import fine_noise_ratio, light_of, windows
 
     first = windows(data.frames, settings)[0]
-    return _SMOOTHNESS * fine_noise_ratio(
+    return _SMOOTHNESS[data.layout.raw.ndim] * fine_noise_ratio(
         data.frames.chosen(first), light_of(data.light, first), data.table, data.layout
     )
 

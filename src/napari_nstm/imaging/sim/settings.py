@@ -145,7 +145,7 @@ class SimSettings(AcquisitionSettings):
         le=1e3,
         title="Smoothness",
         description="Weight of the scene's mean squared gradient (per sample of the result) against the squared error; "
-        "none: twice the frames' noise over signal in fine detail.",
+        "none: from the frames' noise over signal in fine detail.",
     )
     wiener: Annotated[float | None, Hint(group="advanced", none_means="from the noise")] = Field(
         default=None,

@@ -45,6 +45,19 @@ class Moving:
         return np.degrees(np.angle(np.exp(1j * (found.phases_rad - self.phases))))
 
 
+def assert_right(sample, found, *, depth=0.2, vector_px=0.02):
+    """What was found is true, and nothing is said against it."""
+    assert found.problems == ()
+    assert np.abs(sample.vector_errors_px(found)).max() < vector_px
+    errors, said = np.abs(sample.phase_errors_deg(found)), np.degrees(found.phase_errors_rad)
+    # To 3 degrees, which are 6 in order 2; or else the stated error says so.
+    assert (errors < np.maximum(3, 3 * said)).all()
+    assert np.sqrt(np.mean(errors**2)) < 2
+    assert said.max() < 4
+    np.testing.assert_allclose(found.depths, np.tile(sample.depths, (len(found.depths), 1)), rtol=depth)
+    assert (found.depths[:, 0] == 1).all()
+
+
 def points_of(target, size, seed):
     """Positions (2, point) in raw pixels, and brightness; a tenth of the field stays free."""
     rng = np.random.default_rng(seed)
@@ -74,7 +87,7 @@ def moving(
     motion="swirl",
     target="filaments",
     seed=0,
-    size=192,
+    size=128,
     displacement_px=6.0,
     noise=0.01,
     uneven_deg=0.0,

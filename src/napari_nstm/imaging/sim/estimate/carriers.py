@@ -20,6 +20,8 @@ _AROUND_PX = 8  # of frequency
 _BESIDE_PX = 3.0
 _SEEN = 10.0  # power of a carrier over its surroundings
 _OWN, _OTHER = 0.3, 0.5  # of the power that is expected, and of the strongest carrier's
+_ABSENT = 0.1
+_LEAST_USUAL = 0.2  # of the strongest image's power: where far fewer images show a carrier than should
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Carriers:
         """The power in units of what an orientation's own images show."""
         n_images, n = self.power.shape
         strongest = np.sort(self.power, axis=0)[-max(1, n_images // n) :]
-        return np.asarray(self.power / np.maximum(np.median(strongest, axis=0), 1e-300))
+        usual = np.maximum(np.median(strongest, axis=0), _LEAST_USUAL * strongest[-1])
+        return np.asarray(self.power / np.maximum(usual, 1e-300))
 
     @property
     def labels(self) -> Index:
@@ -57,6 +60,11 @@ class Carriers:
         if relative.shape[1] > 1:
             clear &= relative[rows, ranked[:, -2]] < _OTHER * relative[rows, best]
         return np.where(clear, best, -1)
+
+    @property
+    def absent(self) -> NDArray[np.bool_]:
+        """Which images show none of the stripes that others show."""
+        return np.asarray(self.relative.max(axis=1) < _ABSENT)
 
 
 def carrier_power(frames: SimFrames, vectors_per_um: Float, settings: SimSettings) -> Float:

@@ -25,7 +25,8 @@ _MOST_PLANES = 4
 _RIGHT, _WRONG = 0.9, 0.7  # shares of images that show their orientation's stripes
 _ADVANCE = 0.75
 _BETTER = 0.1
-_FEWEST = 0.5  # share of images that must show stripes
+_FEWEST, _FEW = 0.5, 0.15  # shares of images that must show stripes to speak of their order, or of their number
+_MOST_ABSENT = 0.25
 
 
 def check_order(frames: SimFrames, vectors_per_um: Float, settings: SimSettings) -> str | None:
@@ -47,16 +48,22 @@ def check_order(frames: SimFrames, vectors_per_um: Float, settings: SimSettings)
     images = _Images.some_of(frames, settings)
     correlator = ideal_correlator(images.frames, settings)
     declared = settings.axes_of_stack
-    fit = images.fit(declared, carriers_in(correlator, vectors_per_um, settings.n_orders))
-    if fit.is_right:
+    shown = carriers_in(correlator, vectors_per_um, settings.n_orders)
+    fit = images.fit(declared, shown)
+    if fit.is_right and np.mean(shown.absent) < _MOST_ABSENT:
         n = len(fit.carriers)
         if fit.carriers == tuple(range(n)):
             return None
         return f"The frames of {named(range(n))} show the stripes given for {named(fit.carriers)}."
     # Vectors that were looked for in frames of several orientations may all be one.
     shown = carriers_in(correlator, vectors_of_all(correlator, settings), settings.n_orders)
-    fit = images.fit(declared, shown)
-    if fit.is_right or np.mean(shown.labels >= 0) < _FEWEST:
+    fit, seen = images.fit(declared, shown), float(np.mean(shown.labels >= 0))
+    if np.mean(shown.absent) >= _MOST_ABSENT and seen >= _FEW:
+        return (
+            f"{100 * (1 - seen):.0f} % of the images show none of the stripes of the others: "
+            "are n_orientations, n_phases and image_order right?"
+        )
+    if fit.is_right or seen < _FEWEST:
         return None
     return _complaint(images, declared, fit, shown)
 

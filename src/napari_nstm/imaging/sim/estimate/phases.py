@@ -13,6 +13,7 @@ what the frames have in common is taken for the sample as far as it is.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ _PEAK_PX = 1.6
 _SHRINK = 0.02
 _STEPS = 30
 _LARGEST_STEP_RAD = 0.3
-_UNKNOWN_RAD = np.pi / np.sqrt(3)  # standard deviation of a phase that may be any
+_UNKNOWN_RAD = math.pi / math.sqrt(3)  # standard deviation of a phase that may be any
 
 
 @dataclass(frozen=True)
@@ -158,8 +159,8 @@ def fit_phases(peaks: Peaks, given_rad: Float | None = None) -> Phases:
     errors = np.zeros(n + n_orders)
     errors[free] = np.sqrt(np.diag(np.linalg.inv(curvature[free, free])))
     left = max(1, 2 * n * n_orders - len(errors[free]))
-    # A frame that shows the stripes less than the others, for what o is by theirs, tells its phase less well.
-    own = amplitudes[:, None] * waves() + np.einsum("mjl,ml->mj", weights, residual) / np.einsum("mjj->mj", weights)
-    shown = np.sum(amplitudes[:, None] * (own * waves().conj()).real, axis=0) / np.sum(amplitudes**2)
-    phase_errors = np.minimum(errors[:n] / np.clip(shown, 1e-3, 1), _UNKNOWN_RAD)
-    return Phases(np.angle(np.exp(1j * phases)), phase_errors, amplitudes, errors[n:], 2 * square / left)
+    misfit = 2 * square / left
+    # Where frames contradict each other (one without stripes, order 2 elsewhere) none can be relied upon.
+    errors *= math.sqrt(max(1.0, misfit))
+    phase_errors = np.minimum(errors[:n], _UNKNOWN_RAD)
+    return Phases(np.angle(np.exp(1j * phases)), phase_errors, amplitudes, errors[n:], misfit)
