@@ -28,7 +28,7 @@ from napari_nstm.imaging.sim.simulate import simulated_settings
 from napari_nstm.io.draw import comparison_picture
 from napari_nstm.io.store import StoredResult
 
-QUALITY = 80  # of 100
+QUALITY = 88  # of 100
 BRIGHT = 99.7  # percentile that is shown white
 Picture = NDArray[np.floating]
 
@@ -267,7 +267,7 @@ def draw_filaments(folder: str) -> Image.Image:
 
 def draw_tubule(folder: str) -> Image.Image:
     """Draw the end of a simulated tubule, seen along z: of all frames, and by NSTM at three moments above the truth."""
-    request = SimulationRequest("bend", 12.0, 96, 0.01, 0, {"target": "tubule", "planes": "8"})
+    request = SimulationRequest("bend", 12.0, 96, 0.005, 0, {"target": "tubule", "planes": "8"})
     result, truth = reconstructed("sim3d", request, folder)
     found = np.asarray(result.reconstruction[:, 0])
     brightest = float(np.percentile(found.max(axis=1), BRIGHT))

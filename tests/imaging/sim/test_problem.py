@@ -119,11 +119,31 @@ def test_data_of_one_shape_share_a_program(settings, stack):
     assert len(traces) == 1
 
 
-def test_a_scene_is_presented_in_counts(settings, stack):
+def test_a_scene_is_presented_in_counts_without_what_no_frame_carries(settings, stack):
     data = prepared(stack(), settings())
     problem = problem_at(data, settings(), 0)
-    scene = np.random.default_rng(0).random((1, 30, 40)).astype(np.float32)
-    np.testing.assert_allclose(problem.present(scene), data.scale * scene, rtol=1e-6)
+    y, x = np.mgrid[:30, :40]
+    smooth = 2 + np.cos(np.pi * (y + 0.5) / 15) * np.cos(np.pi * (x + 0.5) / 20)  # no edge when mirrored
+    finest = 0.3 * np.cos(np.pi * (x + y))  # 11.5 cycles/um along each axis, beyond every support
+    shown = problem.present((smooth + finest)[None].astype(np.float32))
+    np.testing.assert_allclose(shown[0, 4:-4, 4:-4], data.scale * smooth[4:-4, 4:-4], rtol=0.03)
+
+
+@pytest.mark.parametrize("shape", [(33, 40), (3, 33, 34)])
+def test_an_apodised_scene_is_the_scene_behind_its_filter(settings, volume, stack, shape):
+    made = (volume if len(shape) == 3 else settings)(enlarge=1.5)
+    raw = stack(15 * (1 if len(shape) == 2 else shape[0]), shape[-2:])
+    plain = problem_at(prepared(raw, made), made, 0)
+    made = made.model_copy(update={"apodised": True})
+    apodised = problem_at(prepared(raw, made), made, 0)
+    learned = np.random.default_rng(0).random((1, *plain.grid.padded_shape)).astype(np.float32)
+    axes = tuple(range(-len(shape), 0))
+    spectrum = np.fft.rfftn(learned, axes=axes)
+    scene = np.fft.irfftn(spectrum * np.asarray(apodised.sharpening), s=plain.grid.padded_shape, axes=axes)
+    np.testing.assert_allclose(predict(apodised, learned), predict(plain, scene), atol=2e-3)
+    gain = np.asarray(apodised.sharpening)
+    assert gain.flat[0] == 1
+    assert gain.max() == pytest.approx(100, rel=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(33, 40), (3, 33, 40)])

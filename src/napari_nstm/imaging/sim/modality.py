@@ -30,6 +30,7 @@ class Sim:
         "target": ("usaf", "beads", "filaments", "tubule"),
         "acquisitions": ("1", "2", "3", "4"),
         "stripes": ("given", "found"),
+        "cycles": ("0.5", "1.25", "2.5", "5"),
     }
     estimates: ClassVar[tuple[str, ...]] = ("pattern", "phases_rad", "modulation_1", "modulation_2")
     inspections: ClassVar[Mapping[str, str]] = {

@@ -20,6 +20,7 @@ from napari_nstm.imaging.sim.optics import Illumination, SimOptics, given_vector
 from napari_nstm.imaging.sim.otf import OtfTable
 from napari_nstm.imaging.sim.otf_choice import otf_table
 from napari_nstm.imaging.sim.settings import Sim3dSettings, SimSettings
+from napari_nstm.imaging.sim.support import sharpening
 
 if TYPE_CHECKING:
     from napari_nstm.imaging.sim.problem import SimProblem
@@ -204,6 +205,7 @@ def problem_at(data: Prepared, settings: SimSettings, level: int) -> SimProblem:
         planes=jnp.asarray(planes, jnp.int32),
         shifts=jnp.zeros(n_shots),
         scales=jnp.zeros((len(light.depths), light.n_orders - 1)),
+        sharpening=jnp.asarray(_sharpening(data, layout, settings)),
         weight=jnp.asarray(weight),
         nonnegativity=jnp.asarray(settings.nonnegativity, jnp.float32),
         smoothness=jnp.asarray(smoothness(data, settings), jnp.float32),
@@ -214,6 +216,17 @@ def problem_at(data: Prepared, settings: SimSettings, level: int) -> SimProblem:
         images_per_step=images_per_step(data.layout, len(frames)),
         refine=settings.refine,
     )
+
+
+def _sharpening(data: Prepared, layout: SimLayout, settings: SimSettings) -> NDArray[Any]:
+    if not settings.apodised:
+        return np.zeros(0, np.float32)
+    grid = layout.scene
+    steps = [s * p for s, p in zip(grid.step, grid.pixel_size_um, strict=True)]
+    axes = [fft.fftfreq(n, d) for n, d in zip(grid.padded_shape[:-1], steps[:-1], strict=True)]
+    axes.append(fft.rfftfreq(grid.padded_shape[-1], steps[-1]))
+    frequencies = list(np.meshgrid(*axes, indexing="ij", sparse=True))
+    return sharpening(frequencies, SimOptics.from_settings(settings), data.light.vectors_per_um)
 
 
 def transfer_groups(

@@ -17,6 +17,7 @@ FAST_MOTION_LEVELS = 6
 FAST_MOTION_CELLS = (1, 16)
 FAST_TIME_CELLS = 6
 FAST_RATES = (3e-2, 0.05)
+FAST_SYSTEM_RATE = 2e-2
 
 # paper: Cao et al. 2024, beads (one plane)
 PAPER_EPOCHS = 2000
@@ -54,6 +55,7 @@ def fast(layout: SimLayout, n_acquisitions: int, n_batches: int) -> FitSettings:
         coarse_to_fine=0.8,
         scene_learning_rate=FAST_RATES[0],
         motion_learning_rate=FAST_RATES[1],
+        system_learning_rate=FAST_SYSTEM_RATE,
         scene_encoding=EncodingSettings(
             n_levels=FAST_SCENE_LEVELS,
             n_features=1,

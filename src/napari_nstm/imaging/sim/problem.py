@@ -66,6 +66,8 @@ class SimProblem:
         (frame,): plane of the padded volume that each frame is; empty where a frame has all planes.
     shifts, scales
         What is refined, 0 at first: of each shot's phase in rad, and of each depth, relative (orientation, order - 1).
+    sharpening
+        Filter of an apodised scene on the half plane of its frequencies; empty where the scene is learned as it is.
     weight
         (*frame_shape): 1 where a pixel counts.
     nonnegativity, smoothness
@@ -96,6 +98,7 @@ class SimProblem:
     planes: jax.Array
     shifts: jax.Array
     scales: jax.Array
+    sharpening: jax.Array
     weight: jax.Array
     nonnegativity: jax.Array
     smoothness: jax.Array
@@ -144,6 +147,7 @@ class SimProblem:
     def forward(self, scene: jax.Array, data: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Render frames from (frame, 1, [z,] *padded_shape)."""
         target, (vectors, phases, depths, intensities), transfer = data
+        scene = self._sharpened(scene)
         orders = self._orders(vectors, phases, depths.shape[-1])
         total: Any = 0.0
         for k, group in enumerate(self.groups):
@@ -160,6 +164,7 @@ class SimProblem:
 
     def penalty(self, scene: jax.Array) -> jax.Array:
         """Weigh per sample of the field what is below 0, squared gradients, and squares where no pixel counts."""
+        scene = self._sharpened(scene)
         n_samples = scene.shape[0] * np.prod(self.grid.field_shape)
         below = jnp.sum(jnp.maximum(-scene, 0.0)) / n_samples
         inside = np.zeros(self.grid.padded_shape, np.float32)
@@ -179,17 +184,26 @@ class SimProblem:
         return (ChannelPresentation(scale=float(self.scale)),)
 
     def present(self, scene: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Turn (1, [z,] y, x) into counts."""
-        return present(scene, self.presentation)
+        """Limit (1, [z,] y, x) at this level to the frequencies that the frames carry, and turn it into counts."""
+        return present(self._limited(scene, tuple(float(s) for s in self.grid.step)), self.presentation)
 
     def finish(self, canvas: Canvas) -> Canvas:
         """Limit the scene to the frequencies that the frames carry; as cubic splines, which keep them at any shift."""
-        pixel = self.layout.scene.pixel_size_um
-        spacing = tuple(s * p for s, p in zip(canvas.spacing_px, pixel, strict=True))
-        vectors = np.asarray(self.vectors, np.float64)
-        limited = limit_to_support(canvas.coefficients, spacing, self.optics, vectors, self.depths.shape[1])
+        limited = self._limited(canvas.coefficients, canvas.spacing_px)
         splines = np.stack([spline_filter(plane, order=3, output=np.float32, mode="mirror") for plane in limited])
         return Canvas(splines, canvas.origin_px, canvas.spacing_px, order=3)
+
+    def _limited(self, images: NDArray[np.float32], spacing_px: tuple[float, ...]) -> NDArray[np.float32]:
+        spacing = tuple(s * p for s, p in zip(spacing_px, self.grid.pixel_size_um, strict=True))
+        vectors, sharpened = np.asarray(self.vectors, np.float64), self.sharpening.size > 0
+        return limit_to_support(images, spacing, self.optics, vectors, self.depths.shape[1], sharpened=sharpened)
+
+    def _sharpened(self, scene: jax.Array) -> jax.Array:
+        if not self.sharpening.size:
+            return scene
+        axes = tuple(range(-self.grid.ndim, 0))
+        spectrum = jnp.fft.rfftn(scene, axes=axes) * self.sharpening
+        return jnp.fft.irfftn(spectrum, s=self.grid.padded_shape, axes=axes)
 
     @property
     def tunable(self) -> dict[str, jax.Array]:

@@ -132,6 +132,12 @@ class SimSettings(AcquisitionSettings):
         title="Enlargement",
         description="Samples of the result per raw pixel, in halves; none: 1.5, or more where the resolution needs it.",
     )
+    apodised: Annotated[bool, Hint(group="advanced")] = Field(
+        default=False,
+        title="Apodised scene",
+        description="Learn the scene through a filter that lets fine detail come as fast as coarse, as published; for "
+        "the preset paper: the grids of fast learn every detail at its own speed.",
+    )
     nonnegativity: Annotated[float, Hint(group="advanced")] = Field(
         default=5e-3,
         ge=0,

@@ -14,34 +14,71 @@ Float = NDArray[np.floating[Any]]
 
 # Beyond the support the filter falls to 0 over this part of the cutoff: a sharp edge would ring.
 _FALL = 0.1
+_OF_STRIPES, _MOST_SMOOTHED = 1.6, 0.99
 
 
 def limit_to_support(
-    images: NDArray[np.float32], spacing_um: tuple[float, ...], optics: SimOptics, vectors_per_um: Float, n_orders: int
+    images: NDArray[np.float32],
+    spacing_um: tuple[float, ...],
+    optics: SimOptics,
+    vectors_per_um: Float,
+    n_orders: int,
+    *,
+    sharpened: bool = False,
 ) -> NDArray[np.float32]:
     """Take away the frequencies that no frame carries.
 
     Parameters
     ----------
     images
-        (..., [z,] y, x) that end in 0 on every side.
+        (..., [z,] y, x).
     spacing_um
         Distance of samples, ([z,] y, x).
     optics, vectors_per_um, n_orders
         Objective, stripes (orientation, 2) and orders.
+    sharpened
+        Multiply by `sharpening` as well.
     """
     ndim = len(spacing_um)
     shape = images.shape[-ndim:]
-    # Room for what the filter rings, so that it does not come back on the other side.
-    padded = tuple(fft.next_fast_len(n + n // 8, real=axis == ndim - 1) for axis, n in enumerate(shape))
-    axes = [fft.fftfreq(n, d) for n, d in zip(padded[:-1], spacing_um[:-1], strict=True)]
-    axes.append(fft.rfftfreq(padded[-1], spacing_um[-1]))
+    # Room for what the filter rings, so that it does not come back on the other side; mirrored, so that no edge rings.
+    sizes = [fft.next_fast_len(n + max(8, n // 4), real=axis == ndim - 1) for axis, n in enumerate(shape)]
+    room = [((m - n) // 2, m - n - (m - n) // 2) for m, n in zip(sizes, shape, strict=True)]
+    padded = np.pad(images, [(0, 0)] * (images.ndim - ndim) + room, mode="symmetric")
+    axes = [fft.fftfreq(n, d) for n, d in zip(sizes[:-1], spacing_um[:-1], strict=True)]
+    axes.append(fft.rfftfreq(sizes[-1], spacing_um[-1]))
     frequencies = list(np.meshgrid(*axes, indexing="ij", sparse=True))
     kept = support_weight(frequencies, optics, vectors_per_um, n_orders)
+    if sharpened:
+        kept = kept * sharpening(frequencies, optics, vectors_per_um)
     over = tuple(range(-ndim, 0))
-    spectrum = fft.rfftn(images, s=padded, axes=over, workers=-1) * kept
-    limited = fft.irfftn(spectrum, s=padded, axes=over, workers=-1)
-    return np.asarray(limited[(..., *(slice(n) for n in shape))], np.float32)
+    limited = fft.irfftn(fft.rfftn(padded, axes=over, workers=-1) * kept, s=sizes, axes=over, workers=-1)
+    inside = (slice(before, before + n) for (before, _), n in zip(room, shape, strict=True))
+    return np.asarray(limited[(..., *inside)], np.float32)
+
+
+def sharpening(frequencies: list[Float], optics: SimOptics, vectors_per_um: Float) -> Float:
+    """Return the filter through which a smooth scene is learned: fine detail then comes as fast as coarse.
+
+    1 / (1 - 0.99 min(rho, 1)), with rho the distance from frequency 0 over that of the finest detail: laterally
+    the objective's cutoff and 1.6 times the stripes' vector (Cao et al. 2024, as implemented), axially the support's
+    height.
+
+    Parameters
+    ----------
+    frequencies
+        ([kz,] ky, kx) in cycles per um, broadcast against each other.
+    optics, vectors_per_um
+        Objective and stripes.
+    """
+    *axial, ky, kx = frequencies
+    length = float(np.hypot(*vectors_per_um.T).mean())
+    squared = (ky**2 + kx**2) / (optics.cutoff + _OF_STRIPES * length) ** 2
+    if axial:
+        rim = np.asarray(optics.na_objective / optics.wavelength_um)
+        height = float(_half_height(rim, optics)) + optics.axial_frequency(length)
+        squared = squared + (axial[0] / height) ** 2
+    return np.asarray(1 / (1 - _MOST_SMOOTHED * np.minimum(np.sqrt(squared), 1)), np.float32)
 
 
 def support_weight(frequencies: list[Float], optics: SimOptics, vectors_per_um: Float, n_orders: int) -> Float:

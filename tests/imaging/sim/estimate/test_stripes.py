@@ -2,12 +2,15 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tests.imaging.sim.estimate.moving import MOTIONS, TARGETS, UNEVEN_DEG, assert_right, moving
+from tests.imaging.sim.estimate.moving import MOTIONS, TARGETS, UNEVEN_DEG, Moving, assert_right, moving
 
-from napari_nstm.imaging.sim.choices import VectorPattern
+from napari_nstm.core.data import RawData
+from napari_nstm.imaging.base import SimulationRequest
+from napari_nstm.imaging.sim.choices import EstimatedPattern, VectorPattern
 from napari_nstm.imaging.sim.estimate import estimate_stripes
-from napari_nstm.imaging.sim.optics import SimOptics
-from napari_nstm.imaging.sim.simulate import simulated_settings
+from napari_nstm.imaging.sim.frames import sim_frames
+from napari_nstm.imaging.sim.optics import SimOptics, given_vectors
+from napari_nstm.imaging.sim.simulate import simulate, simulated_settings
 from napari_nstm.imaging.sim.theory import theory_2d
 
 SHALLOW = {"modulation_1": 0.3, "modulation_2": 0.3}
@@ -23,6 +26,22 @@ def _found(sample, **given):
 def test_stripes_are_found_whatever_the_sample_does(motion, target):
     sample = moving(motion, target, size=192)
     assert_right(sample, _found(sample), depth=0.1 if motion == "none" else 0.15)
+
+
+def test_stripes_of_the_simulator():
+    settings = simulated_settings()
+    made = simulate(SimulationRequest("shear", 6.0, 128, 0.01, 1, {"target": "usaf"}), settings)
+    vectors = given_vectors(settings)
+    sign = np.where(vectors[:, 1] < 0, -1, 1)
+    sample = Moving(
+        sim_frames(RawData(made.raw), settings),
+        settings.model_copy(update={"pattern": EstimatedPattern()}),
+        theory_2d(SimOptics.from_settings(settings), 3),
+        vectors * sign[:, None],
+        np.asarray(settings.phases_rad) * np.repeat(sign, 5),
+        np.array([1, settings.modulation_1, settings.modulation_2]),
+    )
+    assert_right(sample, _found(sample), depth=0.15)
 
 
 @pytest.mark.parametrize("target", ["usaf", "beads"])

@@ -96,7 +96,6 @@ class Correlator:
         images = frames.images if frames.images.ndim == 4 else frames.images[:, None]
         self.sampling = Sampling((images.shape[-2], images.shape[-1]), settings.pixel_size_um)
         self.frames = frames
-        self.n_orientations = settings.n_orientations
         self._images = images[:, _planes_with_most(images)]
         self.n_planes = self._images.shape[1]
         rows, columns = (_taper(n) for n in self.sampling.shape)

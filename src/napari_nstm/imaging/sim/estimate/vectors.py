@@ -19,9 +19,10 @@ Float = NDArray[np.floating[Any]]
 
 _SLACK = 1.05  # of the finest stripes that the objective makes
 _NEAR = 0.1  # of a spacing that is given
-_FEWEST_LINES = 6  # across the field
+_FEWEST_LINES, _SHORTEST = 6, 0.5  # across the field; of the finest, where the field is small
 _FINER = 2  # search steps per pixel of frequency
 _RING_PX = 2.0
+_RING_SAMPLES = 512  # along an axis, from which medians of rings are taken
 # Order 1 decides between two vectors of which the one is twice the other, where order 2 does not.
 _ORDER_2 = 0.9
 _AROUND_PX, _GRID_PX = 0.75, 0.125
@@ -89,8 +90,8 @@ def searchable(groups: Sequence[Float], sampling: Sampling) -> Search:
     ky, kx = (fft.fftfreq(n, sampling.pixel_size_um) for n in shape)
     ring = np.hypot(ky[:, None], kx) / (_RING_PX * sampling.step_per_um.max())
     ring = np.minimum(ring.astype(np.int64), min(sampling.shape) // 4)
-    labels = np.arange(ring.max() + 1)
-    middle = np.maximum(ndimage.median(total, ring, labels), 1e-300)
+    some = tuple(slice(None, None, max(1, n // _RING_SAMPLES)) for n in shape)
+    middle = np.maximum(ndimage.median(total[some], ring[some], np.arange(ring.max() + 1)), 1e-300)
     return Search(total / middle[ring], steps)
 
 
@@ -109,6 +110,8 @@ def find_vector(search: Search, settings: SimSettings, sampling: Sampling, near:
         (2,) Look only within some pixels of frequency of it.
     """
     longest, shortest = _range(settings, sampling)
+    if near is not None:
+        longest = float(np.hypot(*near)) + 2 * _START_PX * float(sampling.step_per_um.max())
     reach = np.ceil(longest / search.steps_per_um).astype(np.int64)
     iy, ix = np.meshgrid(np.arange(-reach[0], reach[0] + 1), np.arange(reach[1] + 1), indexing="ij")
     candidates = np.stack([iy, ix], axis=-1) * search.steps_per_um
@@ -137,7 +140,7 @@ def _range(settings: SimSettings, sampling: Sampling) -> tuple[float, float]:
     finest = SimOptics.from_settings(settings).finest_order_1
     # Two beams at the pupil's rim make as order 1 what three make as order 2.
     longest = _SLACK * (finest if settings.n_orders > 2 else 2 * finest)
-    return longest, _FEWEST_LINES * float(sampling.step_per_um.max())
+    return longest, min(_FEWEST_LINES * float(sampling.step_per_um.max()), _SHORTEST * longest)
 
 
 def refine_vector(groups: Sequence[Float], vector_per_um: Float, n_orders: int, sampling: Sampling) -> Float:
