@@ -3,10 +3,10 @@
 python benchmarks/sim_quality.py [--motions swirl none] [--seeds 3] [--target usaf] [--noise 0.01] [--estimate]
 
 PSNR is after one offset and scale per picture, margin of 10 samples of the result, averaged over the frames.
-"unmoved" is NSTM of the same sample standing still; "Wiener" the conventional reconstruction of the frames that the fit
-gets, with its own parameter and with the best one found by search; "resolved" how many elements of the resolution
-target have 20 % contrast, in the first frame (NSTM) and unmoved (Wiener). With --estimate stripes, phases and depths are
-found in the frames.
+"unmoved" is NSTM of the same sample standing still; "Wiener" the conventional reconstruction of the frames that the
+fit gets, with its own parameter and with the best one found by search; "resolved" how many elements of the resolution
+target have 20 % contrast, in the first frame (NSTM) and unmoved (Wiener). With --estimate stripes, phases and depths
+are found in the frames.
 """
 
 from __future__ import annotations
@@ -85,13 +85,19 @@ def main() -> None:
     parser.add_argument("--noise", type=float, default=0.01)
     parser.add_argument("--target", default="usaf")
     parser.add_argument("--estimate", action="store_true")
+    parser.add_argument("--cycles", default="1.25", help="of a vibration over the acquisition")
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
     use_compile_cache()
 
     def simulate(motion: str, seed: int) -> Simulation:
         request = SimulationRequest(
-            motion, options.displacement, options.size, options.noise, seed, {"target": options.target}
+            motion,
+            options.displacement,
+            options.size,
+            options.noise,
+            seed,
+            {"target": options.target, "cycles": options.cycles},
         )
         return Sim().simulate(request)
 

@@ -117,7 +117,10 @@ def test_a_read_only_folder(dpc, refused, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--motion", "jump"], "--motion: got 'jump'; takes none, translation, rotation, shear, swirl or vibration"),
+        (
+            ["--motion", "jump"],
+            "--motion: got 'jump'; takes none, translation, rotation, shear, swirl, bend or vibration",
+        ),
         (["--displacement", "-1"], "--displacement: got -1; takes"),
         (["--noise", "nan"], "--noise: got nan; takes"),
         (["--size", "10"], "size: got 10; takes 64 pixels or more"),

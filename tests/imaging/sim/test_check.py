@@ -131,7 +131,7 @@ def test_a_pixel_too_wide_for_the_optics_is_said_with_what_is_lost(settings):
 def test_an_offset_that_leaves_much_below_zero_is_doubted(settings, offset, n):
     warnings = Sim().check(RawData(GOOD), settings(offset=offset, **TIMED))
     assert len(warnings) == n
-    assert all("below the camera offset" in warning for warning in warnings)
+    assert all("darker than the camera offset" in warning for warning in warnings)
 
 
 def test_missing_times_and_another_pixel_size_in_the_file_are_said(settings):

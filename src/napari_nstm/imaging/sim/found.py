@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_nstm.core.data import RawData
+from napari_nstm.core.errors import InputError
 from napari_nstm.imaging.sim.check import check
 from napari_nstm.imaging.sim.choices import VectorPattern
 from napari_nstm.imaging.sim.estimate import check_order, estimate_stripes
 from napari_nstm.imaging.sim.frames import SimFrames, sim_frames
 from napari_nstm.imaging.sim.layout import sim_layout
 from napari_nstm.imaging.sim.optics import SimOptics, given_vectors
+from napari_nstm.imaging.sim.otf import OtfTable
 from napari_nstm.imaging.sim.otf_choice import otf_table
 from napari_nstm.imaging.sim.prepare import depths, phases, place, prepared, smoothness
 from napari_nstm.imaging.sim.settings import Sim3dSettings, SimSettings
@@ -52,8 +56,14 @@ def with_found(raw: RawData, settings: SimSettings) -> tuple[SimSettings, list[s
     stand_in = np.asarray([[SimOptics.from_settings(settings).finest_order_1, 0.0]] * settings.n_orientations)
     table = otf_table(settings, raw.extras, stand_in if vectors is None else vectors, planes)
     given_phases = None if settings.phases_rad is None else phases(frames, settings)
-    given_depths = None if open_depths else depths(settings)
-    found = estimate_stripes(frames, settings, table, vectors, given_phases, given_depths)
+    filled = settings.model_copy(update=dict.fromkeys(open_depths, math.nan))
+
+    def table_for(vectors_per_um: NDArray[np.floating[Any]]) -> OtfTable:
+        return otf_table(settings, raw.extras, vectors_per_um, planes)
+
+    found = estimate_stripes(
+        frames, settings, table, vectors, given_phases, depths(filled), table_for=table_for if planes else None
+    )
     changes: dict[str, Any] = {}
     notices = list(found.problems)
     if vectors is None:
@@ -69,7 +79,15 @@ def with_found(raw: RawData, settings: SimSettings) -> tuple[SimSettings, list[s
         changes[name] = tuple(float(round(m, 4)) for m in found.depths[:, order])
         notices.append(f"Depth of order {order} found: {', '.join(f'{m:.2f}' for m in changes[name])}.")
     wrong = check_order(frames, found.vectors_per_um, settings)
-    complete, more = _with_smoothness(raw, settings.model_copy(update=changes))
+    try:
+        complete, more = _with_smoothness(raw, settings.model_copy(update=changes))
+    except InputError as error:
+        if settings.phases_rad is not None:
+            raise
+        got = "frames in which no stripes are found that tell their phases apart"
+        raise InputError(
+            "acquisition.pattern", got, "frames with stripes (are orientations and phases in this order?)"
+        ) from error
     return complete, [*([wrong] if wrong else []), *notices, *more]
 
 

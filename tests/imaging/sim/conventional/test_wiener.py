@@ -42,7 +42,8 @@ def test_a_uniform_volume_comes_back_uniform_with_its_counts():
     shape = (8, 48, 52)
     table = taken(np.zeros((15, *shape)), settings).table
     images = uniform_images(shape, settings, 50.0, table)
-    assert images[0].mean() == pytest.approx(50 * 12, rel=0.01)  # the light of all planes, two of padding on each side
+    n_planes = 8 + 2 * settings.padding_planes  # the light of all of them
+    assert images[0].mean() == pytest.approx(50 * n_planes, rel=0.01)
     np.testing.assert_allclose(wiener(*taken(images, settings)), 50, rtol=1e-3)
 
 

@@ -139,3 +139,13 @@ def test_bleaching_changes_nothing():
     found, other = _found(bleached), _found(fresh)
     np.testing.assert_allclose(found.phases_rad, other.phases_rad, atol=0.01)
     np.testing.assert_allclose(found.depths, other.depths, rtol=0.01)
+
+
+@pytest.mark.parametrize("offset", [-900, 900])
+def test_a_wrong_camera_offset_changes_nothing(offset):
+    sample = moving("swirl", "filaments")
+    shifted = dataclasses.replace(sample.frames, images=sample.frames.images + np.float32(offset))
+    found, other = _found(sample), estimate_stripes(shifted, sample.settings, sample.table)
+    np.testing.assert_allclose(other.vectors_per_um, found.vectors_per_um, atol=1e-4)
+    np.testing.assert_allclose(np.exp(1j * other.phases_rad), np.exp(1j * found.phases_rad), atol=1e-3)
+    np.testing.assert_allclose(other.depths, found.depths, rtol=0.01)

@@ -31,7 +31,8 @@ class Carriers:
     Parameters
     ----------
     power
-        Of the orders together, less that of the surroundings.
+        Of the orders' peaks together, less that of their surroundings, over that of the peak at zero frequency: it does
+        not depend on how bright an image is.
     contrast
         Power of order 1 or 2, the higher, over that of its surroundings.
     phases_rad
@@ -64,7 +65,7 @@ class Carriers:
     @property
     def absent(self) -> NDArray[np.bool_]:
         """Which images show none of the stripes that others show."""
-        return np.asarray(self.relative.max(axis=1) < _ABSENT)
+        return np.asarray((self.relative.max(axis=1) < _ABSENT) & (self.contrast.max(axis=1) < _SEEN))
 
 
 def carrier_power(frames: SimFrames, vectors_per_um: Float, settings: SimSettings) -> Float:
@@ -82,8 +83,8 @@ def carrier_power(frames: SimFrames, vectors_per_um: Float, settings: SimSetting
     Returns
     -------
     Float
-        (frame, orientation): power of the orders' peaks, less that of their surroundings; 1 is the median of
-        as many frames as each orientation should have, those which show its stripes most.
+        (frame, orientation): power of the orders' peaks relative to the frame's own at zero frequency; 1 is the median
+        of as many frames as each orientation should have, those which show its stripes most.
     """
     return carriers_in(ideal_correlator(frames, settings), vectors_per_um, settings.n_orders).relative
 
@@ -96,11 +97,12 @@ def carriers_in(correlator: Correlator, vectors_per_um: Float, n_orders: int) ->
     beside = np.hypot(offsets[:, None], offsets) > _BESIDE_PX
     for image in range(n_images):
         product = correlator.products(np.array([image]))
+        even = max(float(np.abs(product.mean(dtype=np.float64) * product.size)) ** 2, 1e-300)
         for d, vector in enumerate(vectors_per_um):
             for order in range(1, n_orders):
                 around = correlator.sampling.transform(product, order * vector, offsets)[0]
                 peak, floor = around[_AROUND_PX, _AROUND_PX], float(np.mean(np.abs(around[beside]) ** 2))
-                power[image, d] += max(abs(peak) ** 2 - floor, 0.0)
+                power[image, d] += max(abs(peak) ** 2 - floor, 0.0) / even
                 contrast[image, d] = max(contrast[image, d], abs(peak) ** 2 / max(floor, 1e-300))
                 if order == 1:
                     phases[image, d] = np.angle(peak)

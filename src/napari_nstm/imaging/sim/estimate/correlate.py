@@ -188,12 +188,15 @@ def _planes_with_most(images: Float) -> slice:
 
 
 def _gains(images: Float) -> Float:
-    """Return factors that make all frames equally bright: bleaching must not look like stripes."""
-    means = images.mean(axis=(1, 2, 3), dtype=np.float64)
-    middle = float(np.median(means))
+    """Return factors that make all frames equally contrasted: bleaching must not look like stripes.
+
+    Contrast does not depend on the camera's offset, which need not be known well.
+    """
+    contrast = np.sqrt([np.mean(np.var(frame, axis=(-2, -1), dtype=np.float64)) for frame in images])
+    middle = float(np.median(contrast))
     if middle <= 0:
-        return np.ones(len(means))
-    return np.asarray(middle / np.clip(means, middle / _BRIGHTER, middle * _BRIGHTER))
+        return np.ones(len(contrast))
+    return np.asarray(middle / np.clip(contrast, middle / _BRIGHTER, middle * _BRIGHTER))
 
 
 def _noise(power: Float, kr: Float, cutoff: float) -> float:
