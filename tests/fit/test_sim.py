@@ -74,14 +74,16 @@ def test_depths_that_were_told_wrongly_are_refined():
 
 @pytest.mark.slow
 def test_a_bending_tubule_has_no_branch():
-    request = SimulationRequest("bend", 9.0, 64, 0.005, 0, {"target": "tubule", "planes": "8"})
+    request = SimulationRequest("bend", 9.0, 64, 0.01, 0, {"target": "tubule", "planes": "6"})
     simulation = Sim3d().simulate(request)
     solver, state = fitted(Sim3d(), simulation, epochs=80)
     truth = simulation.truth[:, 0]
     conventional = Sim3d().comparisons(RawData(simulation.raw), simulation.settings)[0].images[0, 0]
+    moving = (Ellipsis, slice(truth.shape[-1] // 2, None))  # the right half
     for k in (0, 7, 14):
         ours = shown(solver, state, truth.shape[1:], solver.times[k])
-        assert psnr_scaled(ours, truth[k], ndim=3) > psnr_scaled(conventional, truth[k], ndim=3) + 1
+        found, still = (psnr_scaled(image[moving], truth[k][moving], ndim=3) for image in (ours, conventional))
+        assert found > still + 2
         # Where conventional SIM has the other arms of the branch, the sample is dark.
         arm = (truth.max(axis=0) > 0.4 * truth.max()) & (truth[k] < 0.02 * truth.max())
         assert arm.sum() > 50

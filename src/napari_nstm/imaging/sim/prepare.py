@@ -30,8 +30,8 @@ _BRIGHT_PERCENTILE = 99.9
 # Weight of the squared gradient over the noise of fine detail. Measured frames, whose optics are never quite those of
 # the model, need it; simulated ones lose some tenths of a dB.
 _SMOOTHNESS = {2: 2.0, 3: 0.5}
-# Scene samples of all frames of a step together: 15 frames of some 410 x 410 samples, or 5 of 12 x 200 x 200.
-_SAMPLES_PER_STEP = 2.6e6
+# Scene samples of all frames of a step together: 15 frames of some 440 x 440 samples, or 5 of 16 x 190 x 190.
+_SAMPLES_PER_STEP = 3e6
 
 
 @dataclass(frozen=True)

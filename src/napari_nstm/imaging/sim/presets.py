@@ -8,8 +8,10 @@ from napari_nstm.core.settings import EncodingSettings, FitSettings, NetworkSett
 from napari_nstm.imaging.sim.layout import SimLayout
 
 # fast
-# Steps where a step sees every frame; where an epoch has n steps, sqrt(n) times as many: each of them knows less.
-FAST_STEPS = 250
+# By the number of axes. Steps where a step sees every frame; where an epoch has n steps, sqrt(n) times as many: each of
+# them knows less. A volume has more to learn, and takes longer with all its detail let in.
+FAST_STEPS = {2: 250, 3: 350}
+FAST_COARSE_TO_FINE = {2: 0.8, 3: 0.6}
 FAST_PYRAMID = ((1, 0.7), (0, 0.3))
 FAST_SCENE_LEVELS = 8
 FAST_SCENE_CELLS_PER_PX = (1 / 22, 1.0)
@@ -49,10 +51,10 @@ def fast(layout: SimLayout, n_acquisitions: int, n_batches: int) -> FitSettings:
     coarse, fine = FAST_SCENE_CELLS_PER_PX
     first, last = FAST_MOTION_CELLS
     return FitSettings(
-        epochs=max(1, round(FAST_STEPS / math.sqrt(n_batches))),
+        epochs=max(1, round(FAST_STEPS[grid.ndim] / math.sqrt(n_batches))),
         rendering="canvas",
         pyramid=FAST_PYRAMID,
-        coarse_to_fine=0.8,
+        coarse_to_fine=FAST_COARSE_TO_FINE[grid.ndim],
         scene_learning_rate=FAST_RATES[0],
         motion_learning_rate=FAST_RATES[1],
         system_learning_rate=FAST_SYSTEM_RATE,
