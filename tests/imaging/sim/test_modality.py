@@ -81,6 +81,15 @@ def test_what_was_done_to_the_counts_is_said(found):
     assert said["brightness"][0] == pytest.approx(1, abs=0.1)
 
 
+def test_an_apodised_scene_is_for_the_published_networks(found):
+    simulation = found[1]
+    settings = simulation.settings.model_copy(update={"apodised": True})
+    raw = RawData(simulation.raw)
+    with pytest.raises(InputError, match=r"^acquisition.apodised: got true with the preset fast; takes"):
+        Sim().defaults("fast", raw, settings)
+    assert Sim().defaults("paper", raw, settings).rendering == "exact"
+
+
 def test_only_measured_otfs_are_files():
     otf = {"kind": "psf", "path": "bead.tif", "pixel_size_um": 0.065}
     base = {"pixel_size_um": 0.065, "wavelength_um": 0.515, "excitation_wavelength_um": 0.488, "na_objective": 1.28}

@@ -39,7 +39,18 @@ class Sim:
     }
 
     def defaults(self, preset: Preset, raw: RawData, settings: SimSettings) -> FitSettings:
-        """Return the fit settings of a preset for these data."""
+        """Return the fit settings of a preset for these data.
+
+        Raises
+        ------
+        InputError
+            Where an apodised scene is asked for with a canvas: between its samples detail is lost that the filter would
+            have to bring back.
+        """
+        if settings.apodised and preset == "fast":
+            raise InputError(
+                "acquisition.apodised", "true with the preset fast", "false, or true with fit.preset: paper"
+            )
         from napari_nstm.imaging.sim import presets
         from napari_nstm.imaging.sim.frames import arrangement
         from napari_nstm.imaging.sim.layout import sim_layout

@@ -135,8 +135,8 @@ class SimSettings(AcquisitionSettings):
     apodised: Annotated[bool, Hint(group="advanced")] = Field(
         default=False,
         title="Apodised scene",
-        description="Learn the scene through a filter that lets fine detail come as fast as coarse, as published; for "
-        "the preset paper: the grids of fast learn every detail at its own speed.",
+        description="Learn the scene through a filter that lets fine detail come as fast as coarse, as published; with "
+        "the preset paper only.",
     )
     nonnegativity: Annotated[float, Hint(group="advanced")] = Field(
         default=5e-3,
