@@ -50,13 +50,12 @@ def check(raw: RawData, settings: SimSettings) -> list[str]:
             "acquisition.offset", f"{settings.offset:g} counts, above the images", "the counts without light"
         )
     layout = sim_layout(frames.images.shape[1:], settings)
-    padded = layout.raw.padded_extent[0] if isinstance(settings, Sim3dSettings) else None
     warnings = [
         saturation(raw.frames, "the reconstruction there is wrong", "image"),
         other_pixel_size(raw, settings.pixel_size_um),
         _offset(frames.images, settings),
         _planes(plan.n_planes, settings),
-        *check_otf(settings, raw.extras, padded),
+        *check_otf(settings, raw.extras, layout.padded_planes),
     ]
     if sampled < optics.cutoff:
         warnings.append(

@@ -19,7 +19,7 @@ from napari_nstm.imaging.sim.optics import SimOptics, given_vectors
 from napari_nstm.imaging.sim.otf import OtfTable
 from napari_nstm.imaging.sim.otf_choice import otf_table
 from napari_nstm.imaging.sim.prepare import depths, phases, place, prepared, smoothness
-from napari_nstm.imaging.sim.settings import Sim3dSettings, SimSettings
+from napari_nstm.imaging.sim.settings import SimSettings
 
 
 def with_found(raw: RawData, settings: SimSettings) -> tuple[SimSettings, list[str]]:
@@ -46,12 +46,14 @@ def with_found(raw: RawData, settings: SimSettings) -> tuple[SimSettings, list[s
     """
     vectors = given_vectors(settings)
     open_depths = [n for n in ("modulation_1", "modulation_2")[: settings.n_orders - 1] if getattr(settings, n) is None]
+    is_known = vectors is not None and settings.phases_rad is not None and not open_depths
+    if is_known and settings.smoothness is not None:
+        return settings, []
     check(raw, settings)
-    if vectors is not None and settings.phases_rad is not None and not open_depths:
+    if is_known:
         return _with_smoothness(raw, settings)
     frames = sim_frames(raw, settings)
-    layout = sim_layout(frames.images.shape[1:], settings)
-    planes = layout.raw.padded_extent[0] if isinstance(settings, Sim3dSettings) else None
+    planes = sim_layout(frames.images.shape[1:], settings).padded_planes
     # The table in focus does not depend on the stripes: any stand in where they are still to be found.
     stand_in = np.asarray([[SimOptics.from_settings(settings).finest_order_1, 0.0]] * settings.n_orientations)
     table = otf_table(settings, raw.extras, stand_in if vectors is None else vectors, planes)

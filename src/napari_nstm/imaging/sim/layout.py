@@ -64,6 +64,11 @@ class SimLayout:
         return tuple(slices)
 
     @property
+    def padded_planes(self) -> int | None:
+        """Planes of the padded volume; None: a single plane."""
+        return self.raw.padded_extent[0] if self.raw.ndim == 3 else None
+
+    @property
     def middle(self) -> tuple[float, float]:
         """Where phases are counted, in scene samples (y, x) at full size."""
         y, x = middle_px(self.raw.shape)

@@ -20,7 +20,7 @@ from napari_nstm.imaging.sim.optics import Illumination, SimOptics, given_vector
 from napari_nstm.imaging.sim.otf import OtfTable
 from napari_nstm.imaging.sim.otf_choice import otf_table
 from napari_nstm.imaging.sim.settings import Sim3dSettings, SimSettings
-from napari_nstm.imaging.sim.support import sharpening
+from napari_nstm.imaging.sim.support import half_plane, sharpening
 
 if TYPE_CHECKING:
     from napari_nstm.imaging.sim.problem import SimProblem
@@ -70,8 +70,7 @@ def prepared(raw: RawData, settings: SimSettings) -> Prepared:
     frames = sim_frames(raw, settings)
     layout = sim_layout(frames.images.shape[1:], settings)
     light = illumination(frames, settings)
-    n_planes = layout.raw.padded_extent[0] if isinstance(settings, Sim3dSettings) else None
-    table = otf_table(settings, raw.extras, light.vectors_per_um, n_planes)
+    table = otf_table(settings, raw.extras, light.vectors_per_um, layout.padded_planes)
     bright = float(np.percentile(frames.images.mean(axis=0), _BRIGHT_PERCENTILE))
     if not bright > 0:
         raise InputError(
@@ -223,9 +222,7 @@ def _sharpening(data: Prepared, layout: SimLayout, settings: SimSettings) -> NDA
         return np.zeros(0, np.float32)
     grid = layout.scene
     steps = [s * p for s, p in zip(grid.step, grid.pixel_size_um, strict=True)]
-    axes = [fft.fftfreq(n, d) for n, d in zip(grid.padded_shape[:-1], steps[:-1], strict=True)]
-    axes.append(fft.rfftfreq(grid.padded_shape[-1], steps[-1]))
-    frequencies = list(np.meshgrid(*axes, indexing="ij", sparse=True))
+    frequencies = half_plane(grid.padded_shape, steps)
     return sharpening(frequencies, SimOptics.from_settings(settings), data.light.vectors_per_um)
 
 

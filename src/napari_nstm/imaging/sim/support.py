@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -45,9 +46,7 @@ def limit_to_support(
     sizes = [fft.next_fast_len(n + max(8, n // 4), real=axis == ndim - 1) for axis, n in enumerate(shape)]
     room = [((m - n) // 2, m - n - (m - n) // 2) for m, n in zip(sizes, shape, strict=True)]
     padded = np.pad(images, [(0, 0)] * (images.ndim - ndim) + room, mode="symmetric")
-    axes = [fft.fftfreq(n, d) for n, d in zip(sizes[:-1], spacing_um[:-1], strict=True)]
-    axes.append(fft.rfftfreq(sizes[-1], spacing_um[-1]))
-    frequencies = list(np.meshgrid(*axes, indexing="ij", sparse=True))
+    frequencies = half_plane(sizes, spacing_um)
     kept = support_weight(frequencies, optics, vectors_per_um, n_orders)
     if sharpened:
         kept = kept * sharpening(frequencies, optics, vectors_per_um)
@@ -55,6 +54,13 @@ def limit_to_support(
     limited = fft.irfftn(fft.rfftn(padded, axes=over, workers=-1) * kept, s=sizes, axes=over, workers=-1)
     inside = (slice(before, before + n) for (before, _), n in zip(room, shape, strict=True))
     return np.asarray(limited[(..., *inside)], np.float32)
+
+
+def half_plane(shape: Sequence[int], spacing_um: Sequence[float]) -> list[Float]:
+    """Return the frequencies of `rfftn`, ([kz,] ky, kx >= 0) in cycles per um, broadcast against each other."""
+    axes = [fft.fftfreq(n, d) for n, d in zip(shape[:-1], spacing_um[:-1], strict=True)]
+    axes.append(fft.rfftfreq(shape[-1], spacing_um[-1]))
+    return list(np.meshgrid(*axes, indexing="ij", sparse=True))
 
 
 def sharpening(frequencies: list[Float], optics: SimOptics, vectors_per_um: Float) -> Float:
