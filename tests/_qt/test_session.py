@@ -178,12 +178,45 @@ def test_nothing_of_a_process_that_was_given_up_comes_late(session, qtbot, tmp_p
 
 def test_a_process_that_is_killed_ends_its_run_with_a_sentence(session, qtbot, tmp_path):
     child = start(session, qtbot, tmp_path)
+    child.events = [Progress("run-1", 3, 10, 1, 0.5, 0.1, 1.0, 2.0)]
+    wait(qtbot, lambda: session.heard)
     child.error = ChildError("The fitting process was killed (signal 9).")
     wait(qtbot, lambda: session.ends)
     assert session.ends[0].status == "failed"
     assert session.ends[0].message == "The fitting process was killed (signal 9)."
     second = start(session, qtbot, tmp_path)
     assert second is not child
+
+
+@pytest.mark.parametrize("when", ["as the run is handed over", "before it took it"])
+def test_a_run_goes_to_another_process_if_its_own_was_dead_already(session, qtbot, tmp_path, monkeypatch, when):
+    session.warm_up()
+    first = FakeChild.made[0]
+    wait(qtbot, lambda: session._ready)
+
+    def hand_over(job, base_dir, raw):
+        first.error = ChildError("The fitting process was killed (signal 9).")
+        if when == "as the run is handed over":
+            raise first.error
+        return "run-0"
+
+    monkeypatch.setattr(first, "run", hand_over)
+    session.run(JOB, lambda: RAW, tmp_path / "run.zarr", "raw")
+    wait(qtbot, lambda: told(FakeChild.made[-1], "run"))
+    assert len(FakeChild.made) == 2
+    assert session.running
+    assert session.ends == []
+
+
+def test_a_run_that_kills_every_process_is_not_tried_for_ever(session, qtbot, tmp_path, monkeypatch):
+    def die(self, job, base_dir, raw):
+        raise ChildError("The fitting process ran out of memory.")
+
+    monkeypatch.setattr(FakeChild, "run", die)
+    session.run(JOB, lambda: RAW, tmp_path / "run.zarr", "raw")
+    wait(qtbot, lambda: session.ends)
+    assert (session.ends[0].status, session.ends[0].message) == ("failed", "The fitting process ran out of memory.")
+    assert len(FakeChild.made) == 2
 
 
 def test_a_run_that_cannot_begin_ends_with_a_sentence(session, qtbot, tmp_path):

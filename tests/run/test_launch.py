@@ -14,6 +14,11 @@ from napari_nstm.run.launch import how_it_ended
             "terminate\n  what():  std::bad_alloc\n\n",
             "ran out of memory; a smaller field or fewer frames need less.",
         ),
+        (
+            127,
+            "cannot allocate memory for thread-local data: ABORT\n",
+            "ran out of memory; a smaller field or fewer frames need less.",
+        ),
         (-11, "the last words\n", "broke down (signal 11): the last words"),
         (1, "", "ended with status 1."),
         (None, "", "does not answer."),

@@ -53,11 +53,14 @@ class RunEnd:
 class _Run:
     path: Path
     child: Child
+    begin: Callable[["_Run"], str]
     run_id: str | None = None
     shown_ms: float | None = None
     shared: Any = None
     stop_asked_at: float | None = None
     busy: bool = True  # compiling, or not yet heard of
+    heard: bool = False  # whether the process took it: an event came
+    spare: bool = True  # may be given to another process, if its own was dead already
 
 
 class FitSession(QObject):
@@ -199,9 +202,12 @@ class FitSession(QObject):
         if self._run is not None or self._closed:
             raise RuntimeError("a run goes on")
         self.warm_up()
-        run = self._run = _Run(path, self._child)
+        self._run = _Run(path, self._child, begin)
+        self._hand_over(self._run)
+
+    def _hand_over(self, run: _Run) -> None:
         self._background.submit(
-            partial(begin, run), done=partial(self._begun, run), failed=partial(self._not_begun, run)
+            partial(run.begin, run), done=partial(self._begun, run), failed=partial(self._not_begun, run)
         )
 
     def _begun(self, run: _Run, run_id: str) -> None:
@@ -214,8 +220,19 @@ class FitSession(QObject):
             self._say(run.child.stop, run_id)
 
     def _not_begun(self, run: _Run, error: Exception) -> None:
-        if self._run is run:
+        if self._run is run and not (isinstance(error, ChildError) and self._begun_anew(run)):
             self._end(RunEnd("failed", None, in_one_sentence(error), getattr(error, "field", None)))
+
+    def _begun_anew(self, run: _Run) -> bool:
+        """Give a run whose process died before it took it to another process; once."""
+        if run.heard or not run.spare or run.stop_asked_at is not None or self._closed:
+            return False
+        if self._child is run.child:
+            self._retire()
+        self.warm_up()
+        again = self._run = _Run(run.path, self._child, run.begin, shown_ms=run.shown_ms, spare=False)
+        self._hand_over(again)
+        return True
 
     def _say(self, command: Callable[..., None], *values: Any) -> None:
         try:
@@ -257,6 +274,7 @@ class FitSession(QObject):
                 self.estimated.emit(event)
                 self._ask_if_idle()
         elif run is not None and event.run_id == run.run_id:
+            run.heard = True
             if isinstance(event, Finished):
                 self._end(RunEnd(event.status, None if event.path is None else Path(event.path), event.message))
             elif isinstance(event, Failed):
@@ -295,6 +313,8 @@ class FitSession(QObject):
             return
         run = self._run
         self._retire()
+        if run is not None and self._begun_anew(run):
+            return
         if run is not None:
             self._end(RunEnd("failed", _existing(run.path), in_one_sentence(error)))
         elif not self._closed:

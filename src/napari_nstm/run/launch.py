@@ -10,8 +10,8 @@ from pathlib import Path
 
 # Signals KILL and TERM, as the status of a process has them.
 _KILLED_FROM_OUTSIDE = (-9, -15)
-# Last words of C++, Python and jax.
-_NO_MEMORY = ("std::bad_alloc", "MemoryError", "RESOURCE_EXHAUSTED", "Cannot allocate memory")
+# Last words of C++, Python, jax and the dynamic linker.
+_NO_MEMORY = ("std::bad_alloc", "MemoryError", "RESOURCE_EXHAUSTED", "cannot allocate memory", "can't start new thread")
 
 
 def start_process(
@@ -66,7 +66,7 @@ def how_it_ended(status: int | None, log_path: Path) -> str:
             "the system does that when memory runs out."
         )
     last = _last_line(log_path)
-    if any(word in last for word in _NO_MEMORY):
+    if any(word.lower() in last.lower() for word in _NO_MEMORY):
         return "The fitting process ran out of memory; a smaller field or fewer frames need less."
     if status is None:
         how = "does not answer"
