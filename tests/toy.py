@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from napari_nstm.core.data import Comparison
+from napari_nstm.core.data import Comparison, SlowComparison
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.grids import Channel, Grid, padded_grid
 from napari_nstm.core.presentation import ChannelPresentation
-from napari_nstm.core.settings import AcquisitionSettings, EncodingSettings, FitSettings, NetworkSettings
+from napari_nstm.core.settings import (
+    AcquisitionSettings,
+    EncodingSettings,
+    FitSettings,
+    NetworkSettings,
+    TimedAcquisition,
+)
 from napari_nstm.imaging.base import Simulation, SimulationRequest
 
 
@@ -100,7 +108,7 @@ def toy_problem(frames: np.ndarray, level: int = 0, n_batches: int = 1, pad: int
     )
 
 
-class ToySettings(AcquisitionSettings):
+class ToySettings(TimedAcquisition):
     gain: float = 1.0
 
 
@@ -148,6 +156,36 @@ class ToyModality:
     def simulate(self, request: SimulationRequest) -> Simulation:
         frames, motion = moving_blobs(request.size, request.displacement_px)
         return Simulation(frames, frames[:, None], motion, ToySettings(pixel_size_um=1.0))
+
+
+class SlowToySettings(ToySettings):
+    iterations: int = 40
+    iteration_s: float = 0.02
+    fails_at: int | None = None
+
+
+class SlowToy(ToyModality):
+    """Asks for a comparison that takes its time; it tells by its brightness how many iterations were done."""
+
+    name: ClassVar[str] = "slow"
+    Settings: ClassVar[type[AcquisitionSettings]] = SlowToySettings
+
+    def slow_comparisons(self, raw, settings, times_ms):
+        if not settings.iterations:
+            return ()
+        return (SlowComparison("counted", "Counting", partial(count, raw.frames.shape[1:], settings, times_ms)),)
+
+
+def count(shape, settings, times_ms, watch):
+    """Make the images of `SlowToy`, (t, 1, y, x): iterations done."""
+    done, wanted = 0, True
+    while wanted and done < settings.iterations:
+        time.sleep(settings.iteration_s)
+        done += 1
+        if done == settings.fails_at:
+            raise MemoryError
+        wanted = watch("Counting slowly", done, settings.iterations)
+    return Comparison("counted", times_ms, np.full((len(times_ms), 1, *shape), done, np.float32))
 
 
 def moving_blobs(size: int = 48, displacement_px: float = 3.0, n_frames: int = 4) -> tuple[np.ndarray, np.ndarray]:

@@ -119,7 +119,7 @@ def test_a_read_only_folder(dpc, refused, tmp_path):
     [
         (
             ["--motion", "jump"],
-            "--motion: got 'jump'; takes none, translation, rotation, shear, swirl, bend or vibration",
+            "--motion: got 'jump'; takes none, translation, rotation, shear, swirl, bend, vibration, bounce or wave",
         ),
         (["--displacement", "-1"], "--displacement: got -1; takes"),
         (["--noise", "nan"], "--noise: got nan; takes"),
@@ -148,6 +148,22 @@ def test_stores_and_targets(refused, finished, tmp_path):
     assert refused("resume", finished).startswith("store: got ")
     assert refused("export", finished, "--to", "png").startswith("--to: got 'png'; takes ome-tiff")
     assert refused("movie", finished, tmp_path / "m.avi").startswith("out: got m.avi")
+
+
+def test_points_to_follow(refused, finished, tmp_path):
+    points, out = tmp_path / "points.csv", tmp_path / "tracks.csv"
+    for text, line in {
+        "y_um,x_um\n1,1\n1,1000\n": "points: got point 1 (y = 1, x = 1000 um), which lies outside the field; takes",
+        "time_ms,y_um,x_um\n99,1,1\n": "at_ms: got 99 ms; takes times of the acquisition, 0 to 30 ms",
+        "a,b\n1,1\n": f"points: got {points}, which has the columns a, b; takes a table with the columns y_um, x_um",
+    }.items():
+        points.write_text(text)
+        assert refused("trajectories", finished, points, out).startswith(line)
+    points.write_text("y_um,x_um\n1,1\n")
+    assert refused("trajectories", finished, tmp_path / "no.csv", out).startswith("points: got ")
+    assert refused("trajectories", finished, points, tmp_path / "t.xls").startswith("out: got t.xls")
+    assert refused("trajectories", finished, points, out, "--moments", "0").startswith("--moments: got 0")
+    assert refused("trajectories", tmp_path / "no.zarr", points, out).startswith("store: got ")
 
 
 def test_a_real_process_says_it_the_same_way(dpc, tmp_path):

@@ -18,7 +18,7 @@ def test_version_and_help(capsys):
     assert capsys.readouterr().out == f"napari-nstm {__version__}\n"
     assert main([]) == 0
     out = capsys.readouterr().out
-    for command in ("demo", "simulate", "reconstruct", "resume", "movie", "export", "info"):
+    for command in ("demo", "simulate", "reconstruct", "resume", "movie", "export", "trajectories", "info"):
         assert f"\n  {command} " in out
 
 
@@ -113,6 +113,25 @@ def test_movie_writes_a_movie(finished, tmp_path, capsys):
     assert "5 frames" in capsys.readouterr().out
     assert out.read_bytes()[4:8] == b"ftyp"
     assert main(["movie", str(finished), str(out), "--frames", "5"]) == 2
+
+
+def test_trajectories_writes_where_points_go(finished, tmp_path, capsys):
+    stored, points, out = open_result(finished), tmp_path / "points.csv", tmp_path / "tracks.csv"
+    points.write_text("time_ms,y_um,x_um\n0,12,10\n20,8,14.5\n")
+    assert main(["trajectories", str(finished), str(points), str(out)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"{out}: 2 tracks of 4 moments."
+    rows = np.loadtxt(out, delimiter=",", skiprows=1)
+    assert rows.shape == (8, 6)
+    where = np.array([[12.0], [10.0]], np.float32) / stored.pixel_size_um[0]
+    for row, time in zip(rows[:4], (0.0, 10.0, 20.0, 30.0), strict=True):
+        moved = stored.displacement_at(time, 0.0, where)[:, 0]
+        np.testing.assert_allclose(row[:4], [0, time, 12 + moved[0], 10 + moved[1]], atol=2e-3)
+        assert row[4] == pytest.approx(np.hypot(*moved), abs=2e-3)
+    np.testing.assert_allclose(rows[6, :5], [1, 20, 8, 14.5, 0], atol=1e-4)
+    assert main(["trajectories", str(finished), str(points), str(out)]) == 2
+    assert main(["trajectories", str(finished), str(points), str(out), "--overwrite", "--moments", "7"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"{out}: 2 tracks of 7 moments."
+    np.testing.assert_allclose(np.loadtxt(out, delimiter=",", skiprows=1)[:7, 1], np.linspace(0, 30, 7))
 
 
 def test_demo_makes_everything_and_says_how_good_it_is(tmp_path, capsys, monkeypatch):

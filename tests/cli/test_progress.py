@@ -58,6 +58,33 @@ def test_a_log_says_what_takes_time():
     assert out.getvalue() == "Compiling for 64 x 64 pixels ...\n"
 
 
+def test_a_log_says_how_far_something_slow_is(monkeypatch):
+    clock = iter([0.0, 0.0, 1.0, 3.1, 3.1, 3.2])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock, 3.3))
+    out = io.StringIO()
+    with Reporter(Console(file=out, force_terminal=False)) as reporter:
+        for done, left in ((1, None), (20, 95.0), (40, 61.0), (300, 0.0)):
+            reporter.show(Working("r", "FISTA-TV", done=done, total=300, remaining_s=left))
+    assert out.getvalue().splitlines() == [
+        "FISTA-TV: 1 of 300",
+        "FISTA-TV: 40 of 300, 1 min 01 s left",
+        "FISTA-TV: 300 of 300",
+    ]
+
+
+def test_a_terminal_gets_a_second_bar_for_something_slow():
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=120, color_system=None, legacy_windows=False)
+    with Reporter(console) as reporter:
+        reporter.show(at(300, level=0))
+        reporter.show(Working("r", "Writing the result"))
+        reporter.show(Working("r", "FISTA-TV", done=40, total=200, remaining_s=61.0))
+        reporter._bar.refresh()
+        tasks = [(t.description, t.completed, t.total, t.fields["at"]) for t in reporter._bar.tasks]
+    assert tasks == [("Fitting", 300, 300, ""), ("FISTA-TV", 40, 200, "1 min 01 s left")]
+    assert "40/200 1 min 01 s left" in out.getvalue()
+
+
 def test_a_terminal_gets_a_bar_and_notices_above_it():
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=120, color_system=None, legacy_windows=False)

@@ -7,7 +7,7 @@ import yaml
 from pydantic import BaseModel, Field
 
 from napari_nstm.core.hints import Hint, hint_of
-from napari_nstm.core.settings import AcquisitionSettings, FitRequest, OutputSettings
+from napari_nstm.core.settings import TimedAcquisition, FitRequest, OutputSettings
 from napari_nstm.imaging.dpc.settings import DpcSettings
 
 
@@ -31,7 +31,7 @@ def test_a_hint_changes_neither_values_nor_schema():
     assert yaml.safe_dump(Model(hinted=3).model_dump()) == "bare: 1.0\nhinted: 3.0\n"
 
 
-@pytest.mark.parametrize("model", [AcquisitionSettings, DpcSettings, FitRequest, OutputSettings])
+@pytest.mark.parametrize("model", [TimedAcquisition, DpcSettings, FitRequest, OutputSettings])
 def test_every_setting_that_is_asked_for_has_a_title_and_hints_that_fit(model):
     for name, info in model.model_fields.items():
         hint = hint_of(info)

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from napari_nstm.core.errors import input_error_from
 from napari_nstm.core.settings import (
-    AcquisitionSettings,
+    TimedAcquisition,
     EncodingSettings,
     FitRequest,
     FitSettings,
@@ -108,10 +108,10 @@ def test_a_wrong_advanced_setting_is_named(advanced, field):
 
 
 def test_timestamps_must_ascend():
-    error = field_at_fault(lambda: AcquisitionSettings(pixel_size_um=0.5, timestamps_ms=(0, 25, 20)))
+    error = field_at_fault(lambda: TimedAcquisition(pixel_size_um=0.5, timestamps_ms=(0, 25, 20)))
     assert error.field == "timestamps_ms"
     assert error.got == "20 ms after 25 ms"
-    assert AcquisitionSettings(pixel_size_um=0.5, timestamps_ms=(0, 25, 50)).timestamps_ms == (0.0, 25.0, 50.0)
+    assert TimedAcquisition(pixel_size_um=0.5, timestamps_ms=(0, 25, 50)).timestamps_ms == (0.0, 25.0, 50.0)
 
 
 def test_settings_cannot_be_changed_and_survive_json():

@@ -218,5 +218,6 @@ def test_info_says_what_how_and_how_it_went(finished, running):
         "3 pixels are saturated.",
     ):
         assert expected in text
+    assert "comparisons  conventional" in text
     assert "can be resumed" in describe(running.path)
     assert "step 40 of 100" in describe(running.path)

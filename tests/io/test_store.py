@@ -400,6 +400,48 @@ def test_a_kill_at_any_moment_leaves_a_consistent_store(tmp_path, record, start)
     assert len(reached) > 30
 
 
+def test_a_kill_while_a_comparison_is_added_leaves_a_store_with_or_without_it(tmp_path, record):
+    original = tmp_path / "original.zarr"
+    writer = StoreWriter.create(original, record.changed({"times_ms": (45.0,)}))
+    writer.finish("finished", *of_step(60, record), step=60, awaits_comparisons=True)
+    slow = Comparison("slow", (10.0, 45.0), np.arange(2 * 2 * 24 * 31, dtype=np.float32).reshape(2, 2, 24, 31))
+    reached = []
+    for after in range(1000):
+        path = tmp_path / f"{after}.zarr"
+        shutil.copytree(original, path)
+        before = open_result(path).record
+
+        def add(path=path, before=before):
+            StoreWriter(path, before).extend([slow], awaits_comparisons=False, message="Added.")
+
+        complete = GUILLOTINE.run(add, path, after)
+        result = open_result(path)
+        assert consistent_step(path) == 60
+        reached.append("slow" in result.comparison_names)
+        assert result.record.awaits_comparisons == (not reached[-1])
+        if complete:
+            break
+        add()  # and it can be added once more
+        result = open_result(path)
+        assert (result.comparison_names, result.record.message) == (("slow",), "Added.")
+        np.testing.assert_array_equal(result.comparison("slow").images, slow.images)
+        assert not (path / ".new").exists()
+    assert reached == sorted(reached)
+    assert {True, False} == set(reached)
+    assert len(reached) > 10
+
+
+def test_a_full_disk_leaves_a_complete_store_as_it_was(finished, full_disk):
+    before = names(finished.path)
+    one = Comparison("slow", (22.5,), np.zeros((1, 2, 24, 31), np.float32))
+    for after in (0, 2):
+        full_disk(after)
+        with pytest.raises(StoreError, match=r"could not be added to: No space left on device\. What is in it is kept"):
+            StoreWriter(finished.path, finished.record).extend([one])
+        assert names(finished.path) == before
+        assert open_result(finished.path).record == finished.record
+
+
 def test_a_kill_while_a_store_is_made_leaves_the_old_one_or_the_new_one(tmp_path, record):
     for after in range(1000):
         folder = tmp_path / str(after)

@@ -8,7 +8,14 @@ import pytest
 
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.warp import positions
-from napari_nstm.phantoms.motions import VIBRATION_CYCLES, KnownMotion, MotionKind, known_motion
+from napari_nstm.phantoms.motions import (
+    BOUNCE_FALL,
+    VIBRATION_CYCLES,
+    WAVE_PIVOT,
+    KnownMotion,
+    MotionKind,
+    known_motion,
+)
 
 KINDS = get_args(MotionKind)
 MOVING = [kind for kind in KINDS if kind != "none"]
@@ -101,7 +108,8 @@ def test_nothing_has_moved_in_the_first_frame(kind):
 @pytest.mark.parametrize("n_frames", [2, 4, 15])
 @pytest.mark.parametrize("shape", [(96, 96), (257, 140)])
 def test_99th_percentile_is_what_was_asked_for(kind, n_frames, shape):
-    times = np.linspace(-1, 1, n_frames)
+    # A wave is back where it began in the last of two frames.
+    times = np.linspace(-1, 0.5 if kind == "wave" else 1, n_frames)
     for wanted in (0.5, 6.0):
         motion = known_motion(kind, shape, wanted, times)
         u = np.stack([motion.displacement(positions(shape), t) for t in times])
@@ -115,7 +123,7 @@ def test_99th_percentile_in_three_dimensions_counts_z():
     assert np.linalg.norm(u[:, 0, 0, 0]) == pytest.approx(6.0, rel=0.01)
     assert 0.3 < u[0, 0, 0, 0] < 1.0
     assert np.ptp(u.reshape(3, -1), axis=1).max() == 0
-    for kind in ("rotation", "shear", "swirl", "bend", "vibration"):
+    for kind in ("rotation", "shear", "swirl", "bend", "vibration", "bounce", "wave"):
         u = known_motion(kind, shape, 6.0, TIMES).displacement(positions(shape), 1.0)
         assert np.any(u[0]) == (kind == "bend")
         np.testing.assert_array_equal(u[:, 0], u[:, -1])
@@ -143,6 +151,66 @@ def test_vibration_goes_to_and_fro_at_least_once():
     assert u[0] > 1  # a quarter of a cycle on, it is turned one way,
     assert u[1] == pytest.approx(-u[0], abs=1e-4)  # then as far the other way,
     assert u[2] == pytest.approx(u[0], abs=1e-4)  # and back.
+
+
+def test_a_bounce_goes_evenly_along_x_and_falls_freely_along_y():
+    motion = KnownMotion("bounce", (75, 100), 12.0)
+    times = np.linspace(-1, 1, 401)
+    u = np.stack([motion.displacement(point(20, 30), t)[:, 0] for t in times]).astype(np.float64)
+    np.testing.assert_allclose(u[:, 1], 6 * (times + 1), atol=1e-5)
+    y = u[:, 0]
+    assert y.min() == 0
+    assert y.max() == pytest.approx(12 * BOUNCE_FALL)
+    # It is let go from rest, comes down twice, and is at the top at the end.
+    np.testing.assert_array_equal(np.flatnonzero(y > y.max() - 1e-4), [100, 300])
+    np.testing.assert_allclose(y[[0, 200, 400]], 0, atol=1e-9)
+    assert y[1] < 1e-3 * y.max()
+    # But for the two impacts it falls with one and the same acceleration.
+    speed = np.diff(y)
+    free = np.delete(np.diff(speed), [99, 299])
+    np.testing.assert_allclose(free, free[0], atol=3e-6)
+    assert free[0] > 0
+    np.testing.assert_allclose(speed[[100, 300]], -speed[[99, 299]], atol=1e-5)
+    # Every point of the sample takes the same way.
+    np.testing.assert_array_equal(motion.displacement(point(-5, 90), 0.3), motion.displacement(point(20, 30), 0.3))
+
+
+def test_a_bounce_to_the_left_falls_too():
+    right, left = (KnownMotion("bounce", (75, 100), a).displacement(point(1, 2), -0.2)[:, 0] for a in (12.0, -12.0))
+    assert right[0] > 1
+    np.testing.assert_array_equal(left, right * (1, -1))
+
+
+def test_a_wave_swings_to_and_fro_about_the_lower_middle():
+    shape, amplitude = (75, 100), math.radians(9)
+    motion = KnownMotion("wave", shape, amplitude)
+    pivot = [part * n - 0.5 for part, n in zip(WAVE_PIVOT, shape, strict=True)]
+    assert pivot[0] > 0.75 * shape[0]
+    assert pivot[1] == (shape[1] - 1) / 2
+    above = point(pivot[0] - 50, pivot[1])
+    for t in np.linspace(-1, 1, 13):
+        np.testing.assert_allclose(motion.displacement(point(*pivot), t), 0, atol=1e-6)
+        # A fingertip above the pivot goes right first: clockwise.
+        angle = amplitude * math.sin(math.pi * (t + 1))
+        expected = 50 * (1 - math.cos(angle)), 50 * math.sin(angle)
+        np.testing.assert_allclose(motion.displacement(above, t)[:, 0], expected, atol=1e-4)
+    assert motion.displacement(above, -0.5)[1, 0] > 7
+    # It is rigid: distances stay.
+    a, b = point(3, 8), point(60, 95)
+    moved = a + motion.displacement(a, -0.4) - b - motion.displacement(b, -0.4)
+    assert np.linalg.norm(moved) == pytest.approx(np.linalg.norm(a - b), rel=1e-5)
+
+
+def test_a_wave_has_one_cycle_unless_told_otherwise():
+    shape, times = (75, 100), np.linspace(-1, 1, 24)
+    u = [known_motion("wave", shape, 6.0, times).displacement(point(5, 50), t)[1, 0] for t in np.linspace(-1, 1, 1001)]
+    assert np.sum(np.sign(u[1:-2]) * np.sign(u[2:-1]) < 0) == 1
+    assert known_motion("wave", shape, 6.0, times, cycles=2.3).progress(1.0) == pytest.approx(
+        math.sin(2 * math.pi * 2.3)
+    )
+    assert known_motion("vibration", shape, 3.0, times).progress(1.0) == pytest.approx(1.0)
+    with pytest.raises(InputError, match="not all at zeros of the wave"):
+        known_motion("wave", shape, 6.0, [-1.0, 1.0])
 
 
 @pytest.mark.parametrize("cycles", [0.75, 2.3])

@@ -51,6 +51,7 @@ def environment(tmp_path_factory):
     (info / "entry_points.txt").write_text(
         "[napari_nstm.modalities]\n"
         "toy = tests.toy:ToyModality\n"
+        "slow = tests.toy:SlowToy\n"
         "noisy = tests.run.strange_toys:NoisyToy\n"
         "sleepy = tests.run.strange_toys:SleepyToy\n"
         "broken = tests.run.strange_toys:BrokenToy\n"

@@ -14,8 +14,10 @@ CANVAS = Canvas(np.ones((1, 16, 16), np.float32), (0.0, 0.0), (1.0, 1.0), order=
 MOTION = MotionLattice(np.zeros((3, 2, 4, 4), np.float32), (0.0, 0.0), (4.0, 4.0))
 
 
-def make_store(path, status="finished", step=30, created="2026-01-01T10:00:00+00:00", age_days=0.0, ballast=0):
-    """Write a store; of `running` ones with a checkpoint at `step`, or none for step 0."""
+def make_store(
+    path, status="finished", step=30, created="2026-01-01T10:00:00+00:00", age_days=0.0, ballast=0, **changes
+):
+    """Write a store; of `running` ones with a checkpoint at `step`, or none for step 0; `changes` are the record's."""
     record = StoreRecord(
         run_id="r",
         created=created,
@@ -34,7 +36,7 @@ def make_store(path, status="finished", step=30, created="2026-01-01T10:00:00+00
         if step:
             writer.checkpoint(CANVAS, MOTION, state, step=step)
     else:
-        writer.finish(status, CANVAS, MOTION, state, step=step)
+        writer.finish(status, CANVAS, MOTION, state, step=step, **changes)
     then = time.time() - 86_400 * age_days
     for file in (path, *path.iterdir()):
         os.utime(file, (then, then))

@@ -39,6 +39,13 @@ def test_work_that_is_done_counts_although_a_stop_was_asked_for():
         assert patience.do(lambda: "quick") == "quick"
 
 
+def test_what_is_begun_goes_on_whatever_is_asked():
+    with Patience(lambda: True) as patience:
+        future = patience.begin(lambda: time.sleep(0.1) or "done")
+        assert not future.done()
+        assert future.result(5) == "done"
+
+
 def test_whoever_asks_may_interrupt():
     def closing():
         raise KeyboardInterrupt

@@ -23,6 +23,7 @@ def preview(value=1.0):
         Notice("r", "ünïcode\nand a line break"),
         Prepared("r", "frames", "CPU", 10, None, None, 300),
         Working("r", "Compiling for 64 x 64 pixels", compiling=True),
+        Working("r", "FISTA-TV", done=40, total=300, remaining_s=12.5),
         Progress("r", 3, 300, 2, 0.5, float("nan"), 1.25, None),
         Checkpointed("r", 7),
         Finished("r", "stopped", "/data/a b.zarr", "Stopped."),
@@ -34,6 +35,13 @@ def test_events_come_back_as_they_were_sent(event, tmp_path):
     assert "\n" not in line
     assert line.isascii()
     assert str(decode_event(line, tmp_path)) == str(event)
+
+
+def test_events_of_an_older_and_of_a_newer_version_are_read(tmp_path):
+    older = '{"event": "Working", "run_id": "r", "what": "Writing the result", "compiling": false}'
+    assert decode_event(older, tmp_path) == Working("r", "Writing the result")
+    newer = older.replace("}", ', "mood": "cheerful"}')
+    assert decode_event(newer, tmp_path) == Working("r", "Writing the result")
 
 
 def test_arrays_travel_as_files_that_the_reader_maps(tmp_path):

@@ -84,6 +84,14 @@ def test_interrupted_are_those_with_a_checkpoint_whose_process_is_gone(runs, new
     assert found[0].created == "2026-02-01T10:00:00+00:00"
 
 
+def test_a_run_killed_in_a_slow_comparison_can_go_on(runs, new):
+    owing, _ = new(step=60, awaits_comparisons=True), new()
+    write_note(owing, GONE)
+    assert [(run.path, run.title, run.step) for run in runs.interrupted()] == [(owing, "cells", 60)]
+    assert runs.clear(max_bytes=0) != []
+    assert owing.exists()
+
+
 def test_a_claimed_store_is_refused_to_a_second_process(runs, new, other):
     path = new(status="running")
     write_note(path, other)

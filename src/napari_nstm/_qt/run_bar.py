@@ -85,8 +85,14 @@ class RunBar(QWidget):
         self.outlook.setVisible(bool(self.outlook.text()))
 
     def show_working(self, event: Working) -> None:
-        """Say what takes long without a step."""
-        self._busy(f"{event.what}…")
+        """Say what takes long without a step of the fit, and how far it is where that can be told."""
+        if event.done is None or event.total is None:
+            self._busy(f"{event.what}…")
+            return
+        self.progress.setRange(0, event.total)
+        self.progress.setValue(event.done)
+        self.state.setText(f"{event.what} · {event.done} of {event.total}{_left(event.remaining_s)}")
+        self.state.setToolTip("What is made beside the fit's result, which is complete; Stop keeps both.")
 
     def show_progress(self, event: Progress, size: str) -> None:
         """Show level, loss and remaining time.
@@ -100,7 +106,7 @@ class RunBar(QWidget):
         """
         self.progress.setRange(0, event.n_steps)
         self.progress.setValue(event.step)
-        left = "" if event.remaining_s is None else f" · {duration(event.remaining_s)} left"
+        left = _left(event.remaining_s)
         self.state.setText(f"{size} · step {event.step} of {event.n_steps} · loss {event.loss:.3g}{left}")
         self.state.setToolTip(
             "Size at which the fit works now, steps, mean squared error in units of the normalised frames, squared."
@@ -149,6 +155,10 @@ def duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{round(seconds / 60)} min"
     return f"{seconds / 3600:.1f} h"
+
+
+def _left(seconds: float | None) -> str:
+    return "" if seconds is None else f" · {duration(seconds)} left"
 
 
 def _words(name: str) -> QLabel:

@@ -26,7 +26,7 @@ class Reporter:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bar: Bar | None = None
-        self._task = TaskID(0)
+        self._task, self._counted = TaskID(0), ""
         self._next_line = 0.0
 
     def __enter__(self) -> Reporter:
@@ -57,15 +57,23 @@ class Reporter:
         """Take the bar away; the last state of it stays on the screen."""
         if self._bar is not None:
             self._bar.stop()
-            self._bar = None
+            self._bar, self._counted = None, ""
 
     def _show_working(self, event: Working) -> None:
-        if self._bar is not None:
+        if event.done is not None and event.total is not None:
+            left = describe_remaining(event.remaining_s if event.done < event.total else None)
+            self._count(event.what, event.done, event.total, left, f"{event.what}: {event.done} of {event.total}")
+        elif self._bar is not None:
             self._bar.update(self._task, at=f"{event.what} ...")
         elif event.compiling:  # the rest takes no time worth a line
             self.say(f"{event.what} ...")
 
     def _show_progress(self, event: Progress) -> None:
+        about = describe_progress(event)
+        self._count("Fitting", event.step, event.n_steps, about, f"step {event.step} of {event.n_steps}")
+
+    def _count(self, what: str, done: int, total: int, about: str, line: str) -> None:
+        """Show how many are done: in the bar of that name, or in a log now and then, and at the end."""
         if self._console.is_terminal:
             if self._bar is None:
                 columns = (
@@ -76,11 +84,14 @@ class Reporter:
                 )
                 self._bar = Bar(*columns, console=self._console)
                 self._bar.start()
-                self._task = self._bar.add_task("Fitting", total=event.n_steps, at="")
-            self._bar.update(self._task, completed=event.step, at=describe_progress(event))
-        elif time.monotonic() >= self._next_line or event.step == event.n_steps:
+            if what != self._counted:
+                if self._counted:
+                    self._bar.update(self._task, at="")  # it is done: what it was at last is past
+                self._task, self._counted = self._bar.add_task(what, total=total, at=""), what
+            self._bar.update(self._task, completed=done, total=total, at=about)
+        elif time.monotonic() >= self._next_line or done == total:
             self._next_line = time.monotonic() + _PLAIN_EVERY_S
-            self.say(f"step {event.step} of {event.n_steps}, {describe_progress(event)}")
+            self.say(", ".join(filter(None, (line, about))))
 
 
 class Counter:
@@ -121,9 +132,14 @@ class Counter:
 
 def describe_progress(event: Progress) -> str:
     """Say level, granularity, loss and remaining time in a few words."""
-    left = "" if event.remaining_s is None or event.step == event.n_steps else f", {duration(event.remaining_s)} left"
+    left = describe_remaining(event.remaining_s if event.step < event.n_steps else None)
     size = "full size" if event.level == 0 else f"1/{2**event.level} size"
-    return f"{size}, detail {100 * event.granularity:.0f} %, loss {event.loss:.3e}{left}"
+    return f"{size}, detail {100 * event.granularity:.0f} %, loss {event.loss:.3e}{', ' * bool(left)}{left}"
+
+
+def describe_remaining(seconds: float | None) -> str:
+    """Say how long it takes from now on; nothing where that is not known."""
+    return "" if seconds is None else f"{duration(seconds)} left"
 
 
 def describe_prepared(event: Prepared) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -14,6 +15,7 @@ from napari_nstm.core.errors import InputError
 from napari_nstm.core.settings import FitRequest, Job, MotionKind, OutputSettings
 from napari_nstm.imaging import registry
 from napari_nstm.imaging.base import Simulation, SimulationRequest
+from napari_nstm.io.raw import read_raw
 
 FILES = ("raw.tif", "truth.tif", "truth_motion.npy", "job.yml")
 
@@ -76,14 +78,16 @@ def simulate_to(modality_name: str, request: SimulationRequest, folder: Path, *,
 def run_simulation(modality_name: str, request: SimulationRequest) -> Simulation:
     """Simulate; raises InputError for a choice that the modality does not know."""
     modality = registry.modality(modality_name)
+    known, extras = modality.simulation_options, dict(request.extras)
     for name, value in request.options.items():
-        known = modality.simulation_options
         if name not in known:
             takes = " or ".join(known) if known else f"no further choice for {modality_name}"
             raise InputError("--option", f"{name}={value}", takes)
-        if value not in known[name]:
+        if not known[name]:
+            extras[name] = read_raw(Path(value).expanduser(), field=f"--option {name}")[0]
+        elif value not in known[name]:
             raise InputError(f"--{name}", repr(value), " or ".join(known[name]))
-    return modality.simulate(request)
+    return modality.simulate(replace(request, extras=extras))
 
 
 def write_simulation(simulation: Simulation, modality_name: str, folder: Path) -> None:
@@ -91,7 +95,12 @@ def write_simulation(simulation: Simulation, modality_name: str, folder: Path) -
     from napari_nstm.run.job import dump_job
 
     pixel_size = (simulation.settings.pixel_size_um,) * (simulation.raw.ndim - 1)
-    _write_tiff(folder / "raw.tif", simulation.raw, "T" + "ZYX"[-(simulation.raw.ndim - 1) :], pixel_size)
+    raw_axes = registry.modality(modality_name).raw_axes.upper()
+    first = raw_axes[0] if raw_axes[0] in "TC" else "T"
+    _write_tiff(folder / "raw.tif", simulation.raw, first + "ZYX"[-(simulation.raw.ndim - 1) :], pixel_size)
+    paths = registry.modality(modality_name).array_paths(simulation.settings)
+    for name, array in simulation.extras.items():
+        _write_tiff(folder / paths[name], array, "CYX"[-array.ndim :], pixel_size[-2:])
     space = "ZYX"[-(simulation.truth.ndim - 2) :]
     _write_tiff(folder / "truth.tif", simulation.truth, "TC" + space, simulation.truth_pixel_size_um or pixel_size)
     np.save(folder / "truth_motion.npy", simulation.motion_px, allow_pickle=False)

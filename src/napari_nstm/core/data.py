@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,47 @@ class Comparison:
     name: str
     times_ms: tuple[float, ...]
     images: NDArray[np.float32]
+
+
+class Watch(Protocol):
+    """How something slow says how far it is, and hears whether it is still wanted."""
+
+    def __call__(self, what: str, done: int, total: int, image: NDArray[Any] | None = None, /) -> bool:
+        """Say how far it is; to be called at every iteration.
+
+        Parameters
+        ----------
+        what
+            What it is at, in words, without a full stop.
+        done, total
+            Iterations done, and in all.
+        image
+            What it has reached, for whoever shows it (a run does not); None where that cannot be seen.
+
+        Returns
+        -------
+        bool
+            False asks it to end, with what it has reached.
+        """
+
+
+@dataclass(frozen=True)
+class SlowComparison:
+    """A comparison that takes minutes: it is made after the fit, and may be stopped.
+
+    Parameters
+    ----------
+    name
+        The name of the comparison that is made.
+    title
+        What the user knows it as (`FISTA-TV`).
+    make
+        Makes it, in any thread; once `Watch` answers False it returns what was reached, or None where that is nothing.
+    """
+
+    name: str
+    title: str
+    make: Callable[[Watch], Comparison | None]
 
 
 @dataclass(frozen=True)

@@ -71,10 +71,17 @@ class Working(Event):
         In words, without a full stop (`Compiling for 64 x 64 pixels`).
     compiling
         Whether a program is being compiled: it takes seconds the first time, and its length cannot be told.
+    done, total
+        Iterations done, and in all; None where they cannot be counted.
+    remaining_s
+        Estimate of the seconds to come; None where it cannot be known.
     """
 
     what: str
     compiling: bool = False
+    done: int | None = None
+    total: int | None = None
+    remaining_s: float | None = None
 
 
 @dataclass(frozen=True)

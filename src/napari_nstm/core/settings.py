@@ -16,7 +16,7 @@ from napari_nstm.core.errors import InputError
 from napari_nstm.core.hints import Hint
 
 Preset = Literal["fast", "paper"]
-MotionKind = Literal["none", "translation", "rotation", "shear", "swirl", "bend", "vibration"]
+MotionKind = Literal["none", "translation", "rotation", "shear", "swirl", "bend", "vibration", "bounce", "wave"]
 
 
 class Settings(BaseModel):
@@ -25,12 +25,25 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class Choice(Settings):
+    """Base of what has several kinds: its kind is always written down, the default too, so that it can be read back."""
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Count the kind as given."""
+        self.model_fields_set.add("kind")
+
+
 class AcquisitionSettings(Settings):
     """What every modality needs to know about the raw frames."""
 
     pixel_size_um: float = Field(
         gt=0, le=1000, title="Pixel size", examples=[0.454], description="Size of a raw pixel on the sample, in um."
     )
+
+
+class TimedAcquisition(AcquisitionSettings):
+    """An acquisition whose frames are taken one after the other, each at a time of its own."""
+
     timestamps_ms: Annotated[tuple[float, ...] | None, Hint(per_frame=True, none_means="1 ms apart", order=1)] = Field(
         default=None,
         title="Frame times",
@@ -75,7 +88,9 @@ class NetworkSettings(Settings):
     width: int = Field(default=128, ge=1, le=4096, description="Units of a hidden layer.")
     depth: int = Field(default=2, ge=0, le=8, description="Number of hidden layers.")
     activation: Literal["gelu", "elu", "relu"] = Field(default="gelu", description="Activation of hidden layers.")
-    output: Literal["linear", "elu"] = Field(default="linear", description="Activation of the output.")
+    output: Literal["linear", "elu", "softplus"] = Field(
+        default="linear", description="Activation of the output; softplus is nowhere negative."
+    )
 
 
 class FitSettings(Settings):
@@ -113,6 +128,12 @@ class FitSettings(Settings):
     scene_network: NetworkSettings = Field(description="Readout of the scene.")
     motion_encoding: EncodingSettings = Field(description="Encoding of the motion; axes are (t, [z,] y, x).")
     motion_network: NetworkSettings = Field(description="Readout of the motion.")
+    motion_steadiness: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of the motion's squared change of velocity, in pixels from one time cell to the next: it "
+        "holds moments that little was measured of.",
+    )
     motion_unit: Literal["pixel", "field"] = Field(
         default="pixel", description="Unit of the motion network's output: raw pixels, or the size of the field."
     )

@@ -73,6 +73,8 @@ class Rates:
         1, or 0 for a static fit: all times are taken as zero.
     system
         Learning rate of what a problem lets be refined.
+    steadiness
+        Weight of the motion's squared change of velocity.
     """
 
     n_steps: Float[Array, ""]
@@ -82,6 +84,7 @@ class Rates:
     end: Float[Array, ""]
     time_scale: Float[Array, ""]
     system: Float[Array, ""]
+    steadiness: Float[Array, ""]
 
     def granularity(self, step: Array) -> Float[Array, ""]:
         """Return alpha: it grows linearly to 1 over the coarse-to-fine part."""
@@ -106,5 +109,6 @@ def build_rates(settings: FitSettings, n_steps: int, *, given_motion: bool = Fal
         "end": settings.learning_rate_end,
         "time_scale": 0.0 if settings.static else 1.0,
         "system": settings.system_learning_rate,
+        "steadiness": settings.motion_steadiness,
     }
     return Rates(**{name: jnp.asarray(value, jnp.float32) for name, value in numbers.items()})

@@ -193,10 +193,12 @@ class Solver:
     def residual(self, state: FitState) -> Frames:
         """Measured minus rendered, (frame, *field of view), in units of the normalised measurement.
 
-        Frames come in the order of their times.
+        Frames come in the order of their times; images that are no frames as the problem puts them together.
         """
         problem = self._tuned(state, 0)
-        found: list[tuple[float, Frames]] = []
+        gathered = getattr(problem, "gathered", None)
+        times_of: list[NDArray[Any]] = []
+        parts: list[tuple[Any, Frames]] = []
         for index in range(problem.n_batches):
             times, data = problem.batch(state.key, jnp.asarray(index))
             prediction, target, _ = predict(
@@ -207,9 +209,13 @@ class Solver:
                 self.alpha(state),
                 architecture=self.model.architecture,
             )
-            difference = np.asarray(target - prediction)[(slice(None), *problem.frame_field)]
-            found += [(float(t), frame) for t, frame in zip(np.asarray(times), difference, strict=True)]
-        return np.stack([frame for _, frame in sorted(found, key=lambda pair: pair[0])])
+            times_of.append(np.asarray(times))
+            difference = np.asarray(target - prediction)
+            # Frames need no data to be put in order: those of a volume are large.
+            parts.append((data, difference) if gathered else (None, difference[(slice(None), *problem.frame_field)]))
+        if gathered is not None:
+            return np.asarray(gathered(parts), np.float32)
+        return np.concatenate([frames for _, frames in parts])[np.argsort(np.concatenate(times_of), kind="stable")]
 
     def save(self, state: FitState) -> dict[str, NDArray[np.generic]]:
         """Return the state as named arrays."""

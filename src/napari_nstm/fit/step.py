@@ -18,6 +18,7 @@ from napari_nstm.fit.schedule import Rates
 from napari_nstm.fit.state import FitState
 from napari_nstm.imaging.base import Problem
 from napari_nstm.model.architecture import Architecture
+from napari_nstm.model.encoding import level_cells
 from napari_nstm.model.spacetime import Params, SpaceTimeModel
 
 # Losses of one call come back in a buffer of this length: no call does more steps.
@@ -55,6 +56,13 @@ def loss_of(
     return error + problem.penalty(scene)
 
 
+def unsteadiness(params: Params, problem: Problem, model: SpaceTimeModel, alpha: Array | float) -> Float[Array, ""]:
+    """Mean squared change of the motion's step from one time cell to the next, in pixels."""
+    n_cells = max(2, level_cells(model.architecture.motion_encoding)[-1][0])
+    motion = model.motion_lattice(params, jnp.linspace(-1.0, 1.0, n_cells + 1), problem.grid, alpha)
+    return jnp.mean(jnp.diff(motion, n=2, axis=0) ** 2)
+
+
 @partial(jax.jit, static_argnames=("architecture",))
 def run_steps(
     problem: Problem, state: FitState, rates: Rates, n_steps: Array, *, architecture: Architecture
@@ -83,7 +91,10 @@ def run_steps(
         def loss_at(params: Params) -> Array:
             tuned = problem.tuned(params["system"])
             times, data = tuned.batch(key, index)
-            return loss_of(params, tuned, model, times * rates.time_scale, data, alpha)
+            loss = loss_of(params, tuned, model, times * rates.time_scale, data, alpha)
+            if architecture.is_steady:
+                loss += rates.steadiness * unsteadiness(params, tuned, model, alpha)
+            return loss
 
         loss, gradient = jax.value_and_grad(loss_at)(_unflat(jnp.asarray(state.params), like))
         gradient = _flat(gradient)

@@ -28,6 +28,10 @@ class Problem(Protocol):
 
     It is a pytree (`jax.tree_util.register_dataclass`): arrays are leaves, so that data of the
     same shape share one compiled program; `grid` and other static facts are metadata.
+
+    One more method may be there, where a measurement is not a frame for each time: `gathered(parts)`, which puts the
+    differences of all batches of an epoch, pairs of a batch's data and what `forward` rendered of it (measured less
+    rendered), together to images (frame, [z,] y, x).
     """
 
     @property
@@ -103,13 +107,15 @@ class SimulationRequest:
     displacement_px
         99th percentile of |u| over the field and the acquisition, raw pixels.
     size
-        Raw pixels along y and x.
+        Raw pixels along y and x (along x, where a modality's images are not square).
     noise
         Gaussian sigma as a fraction of the background (DPC) or of the largest clean value.
     seed
         Seed of noise and of random targets.
     options
         Further choices of the modality (`target`, `forward`), as text.
+    extras
+        Arrays read from the files that further options name (`psf`).
     """
 
     motion: MotionKind = "swirl"
@@ -118,6 +124,7 @@ class SimulationRequest:
     noise: float = 0.005
     seed: int = 0
     options: Mapping[str, str] = field(default_factory=dict)
+    extras: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -136,6 +143,9 @@ class Simulation:
         Settings that describe the acquisition.
     truth_pixel_size_um
         Pixel size of `truth`, ([z,] y, x); None: that of the raw frames.
+    extras
+        Arrays that the settings name as files in the same folder, by the dotted name of the setting
+        (`Modality.array_paths`).
     """
 
     raw: NDArray[np.generic]
@@ -143,15 +153,19 @@ class Simulation:
     motion_px: NDArray[np.float32]
     settings: AcquisitionSettings
     truth_pixel_size_um: tuple[float, ...] | None = None
+    extras: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
 
 
 class Modality(Protocol):
     """One kind of computational microscope.
 
+    `simulation_options` are the choices of each further option; one without any names a file with an array.
     `raw_axes` are the letters of the axes of raw frames; `*yx` takes any number of axes before y and x as one.
     `estimates` names the settings that `estimate` can fill in; `inspections` what `inspect` can draw: a title by name.
-    Two more methods may be there: `moved(name, mark, position, settings)`, the settings after a mark of a drawing was
-    dragged, and `support_circles(settings)`, circles to draw on spectra.
+    Three more methods may be there: `moved(name, mark, position, settings)`, the settings after a mark of a drawing was
+    dragged; `support_circles(settings)`, circles to draw on spectra; and `slow_comparisons(raw, settings, times_ms)`,
+    which returns at once a `SlowComparison` for each further way to reconstruct that takes minutes and that the
+    settings ask for, at the moments of the result: a run makes them once the fit is stored.
     """
 
     name: ClassVar[str]

@@ -30,13 +30,14 @@ def describe(path: str | Path) -> str:
     record = result.record
     rows = [
         ("store", str(result.path)),
-        ("status", _STATUS[record.status] + (f" ({record.message})" if record.message else "")),
+        ("status", _status(record) + (f" ({record.message})" if record.message else "")),
         ("made", f"{record.created}, last written {record.updated}, run {record.run_id}"),
         ("modality", str(record.job.get("modality", "unknown"))),
         ("raw data", str(record.job.get("raw", "unknown"))),
         ("field", _field(record)),
         ("channels", ", ".join(c.name + (f" ({c.unit})" if c.unit else "") for c in record.channels)),
         ("times", _times(record)),
+        ("comparisons", ", ".join(result.comparison_names)),
         ("fit", _fit(record)),
         ("resampling", _resampling(record)),
         ("loss", _loss(record)),
@@ -49,6 +50,12 @@ def describe(path: str | Path) -> str:
     ]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in rows if text)
+
+
+def _status(record: StoreRecord) -> str:
+    if record.status == "finished" and record.awaits_comparisons:
+        return "finished, but for slow comparisons: it can be resumed"
+    return _STATUS[record.status]
 
 
 def _field(record: StoreRecord) -> str:

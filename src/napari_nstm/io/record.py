@@ -54,6 +54,9 @@ class StoreRecord(BaseModel):
     comparisons: tuple[str, ...] = Field(
         default=("conventional",), description="What else the frames gave: images beside the reconstruction."
     )
+    awaits_comparisons: bool = Field(
+        default=False, description="Whether slow comparisons are still to be made of a finished run."
+    )
     step: int = 0
     n_steps: int = 0
     loss_history: tuple[float | None, ...] = Field(default=(), description="Loss of every step.")

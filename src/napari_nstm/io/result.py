@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
 
 from napari_nstm.core.data import Comparison
@@ -18,6 +18,7 @@ from napari_nstm.core.errors import InputError, StoreError, input_error_from
 from napari_nstm.core.grids import Channel
 from napari_nstm.core.presentation import present
 from napari_nstm.core.settings import Job
+from napari_nstm.core.trajectories import Trajectories, trace
 from napari_nstm.core.warp import Canvas, Float, MotionLattice, positions, render
 from napari_nstm.io._checkpoint import (
     Checkpoint,
@@ -163,6 +164,37 @@ class StoredResult:
         u_px = self.motion().displacement(where, normalized(time_ms), normalized(start))
         size = np.asarray(self.pixel_size_um, np.float32)
         return u_px * size.reshape(-1, *(1,) * (where.ndim - 1))
+
+    def trajectories(
+        self, points_um: ArrayLike, at_ms: ArrayLike | None = None, times_ms: Sequence[float] | None = None
+    ) -> Trajectories:
+        """Follow points of the sample through time, to before and after the time at which they are marked.
+
+        Parameters
+        ----------
+        points_um
+            (point, component): ([z,] y, x) in um from the middle of pixel 0.
+        at_ms
+            When they are there: a time, or one for each point; None: the first frame.
+        times_ms
+            Moments at which their positions are wanted, ascending; None: those of `reconstruction`, in order of time.
+
+        Raises
+        ------
+        InputError
+            If a point lies outside the field, or a time outside the acquisition.
+        """
+        first, last = self.frame_times_ms[0], self.frame_times_ms[-1]
+        return trace(
+            self.motion(),
+            points_um,
+            first if at_ms is None else at_ms,
+            sorted(set(self.times_ms)) if times_ms is None else times_ms,
+            shape=self.shape,
+            pixel_size_um=self.pixel_size_um,
+            span_ms=(first, last),
+            normalized_time=self.record.normalized_time,
+        )
 
     # -- arrays -------------------------------------------------------------
 

@@ -236,6 +236,41 @@ class StoreWriter:
             remove_folder(new)
         return open_result(self.path)
 
+    def extend(self, comparisons: Sequence[Comparison], **changes: Any) -> None:
+        """Add comparisons to a store that is complete; what is in it stays as it is.
+
+        Parameters
+        ----------
+        comparisons
+            What else the frames give, on the same grid; one of the same name is replaced.
+        **changes
+            As in `checkpoint`.
+
+        Raises
+        ------
+        StoreError
+            If they cannot be written; the store is as it was.
+        """
+        added = [one.name for one in comparisons]
+        names = tuple(dict.fromkeys((*self.record.comparisons, *added)))
+        record = self.record.changed({**changes, "comparisons": names})
+        new = self.path / _NEW
+        try:
+            with _one_sentence(f"The result at {self.path} could not be added to", "What is in it is kept."):
+                remove_folder(new)
+                new.mkdir()
+                _write_comparisons(new, record, comparisons)
+                sync_tree(new)
+                for name in added:
+                    remove_folder(self.path / name)
+                    replace(new / name, self.path / name)
+                # Until now the record did not name them: they were not there for a reader.
+                write_group(self.path, {"nstm": record.to_json()})
+        finally:
+            with suppress(OSError):
+                remove_folder(new)
+        self.record = record
+
     def discard(self) -> None:
         """Remove the store.
 
@@ -280,11 +315,15 @@ def _write_arrays(
     motion_shape = (len(times), len(record.shape), *record.shape)
     units = {"unit": "micrometer", "times_ms": list(times), "reference_ms": record.frame_times_ms[0]}
     write_frames(folder / "motion", frames, motion_shape, ("t", "component", *space), units)
+    _write_comparisons(folder, record, comparisons)
+    if residual is not None:
+        write_frames(folder / "residual", residual, residual.shape, ("frame", *SPACE[residual.ndim - 1]))
+
+
+def _write_comparisons(folder: Path, record: StoreRecord, comparisons: Iterable[Comparison]) -> None:
     for one in comparisons:
         size = record.pixel_size_um
         write_image(folder / one.name, one.images, record.channels, record.shape, size, one.times_ms)
-    if residual is not None:
-        write_frames(folder / "residual", residual, residual.shape, ("frame", *SPACE[residual.ndim - 1]))
 
 
 def _ahead(render: Callable[[float], NDArray[Any]], times: Iterable[float]) -> Iterator[NDArray[Any]]:

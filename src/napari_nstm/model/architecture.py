@@ -41,6 +41,8 @@ class Architecture(Settings):
     motion_scale_px: tuple[float, ...]
     rendering: Literal["canvas", "exact"]
     canvas_samples_per_pixel: int
+    is_steady: bool = False
+    """Whether changes of velocity are weighed."""
     given_times: int = 0
     """Times at which a motion is given, evenly over [-1, 1]; 0: the motion network finds it."""
 
@@ -96,6 +98,7 @@ def build_architecture(grid: Grid, settings: FitSettings, given_times: int = 0) 
         motion_scale_px=field if settings.motion_unit == "field" else (1.0,) * grid.ndim,
         rendering=settings.rendering,
         canvas_samples_per_pixel=settings.canvas_samples_per_pixel,
+        is_steady=settings.motion_steadiness > 0 and not given_times,
         given_times=given_times,
     )
 

@@ -17,6 +17,11 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "elu": jax.nn.elu,
     "relu": jax.nn.relu,
 }
+_OUTPUTS: dict[str, Callable[[Array], Array]] = {
+    "linear": lambda x: x,
+    "elu": jax.nn.elu,
+    "softplus": jax.nn.softplus,
+}
 
 
 class FieldNetwork(nn.Module):
@@ -74,4 +79,4 @@ class FieldNetwork(nn.Module):
         return self._finish(self.last(x))
 
     def _finish(self, x: Array) -> Array:
-        return jax.nn.elu(x) if self.network.output == "elu" else x
+        return _OUTPUTS[self.network.output](x)

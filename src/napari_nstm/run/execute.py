@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_nstm.core.data import Comparison
+from napari_nstm.core.data import Comparison, SlowComparison
 from napari_nstm.core.errors import NstmError, StoreError
 from napari_nstm.core.events import Event, Finished, Notice, Prepared, Working
 from napari_nstm.io.store import StoredResult, StoreRecord, StoreWriter, load_checkpoint
+from napari_nstm.run.comparing import asked_for, compare, left_out
 from napari_nstm.run.environment import versions
 from napari_nstm.run.patience import Controls, Patience, StopAskedError
 from napari_nstm.run.plan import Plan
@@ -91,6 +92,7 @@ def _execute(
             solver, prepared = patience.do(lambda: _prepare(plan, run_id))
         yield from _announced(plan, prepared)
         comparisons = patience.do(lambda: plan.modality.comparisons(plan.raw, plan.settings))
+        slow = asked_for(plan)
         grid = solver.problem(0).grid
         yield conventional_preview(comparisons[0], plan, grid, run_id, controls.preview_time())
         yield Working(run_id, "Compiling", compiling=True)
@@ -130,13 +132,15 @@ def _execute(
             return
         yield Working(run_id, "Writing the result")
         with device_errors():
-            _finish(plan, solver, outcome, writer, comparisons, changes(int(outcome.state.step)))
+            _finish(plan, solver, outcome, writer, comparisons, slow, changes(int(outcome.state.step)))
     except (NstmError, OSError, MemoryError):
         if opened.is_new and not writer.has_checkpoint:
             writer.discard()
         raise
-    result = Result(writer.path, outcome.status, outcome.message, plan.output_times_ms, np.asarray(course.losses))
-    yield Finished(run_id, outcome.status, str(writer.path), outcome.message, result)
+    # The store is complete: whatever happens from here on, nothing of the fit is lost.
+    message = yield from compare(slow if outcome.status == "finished" else (), writer, controls, patience)
+    result = Result(writer.path, outcome.status, message, plan.output_times_ms, np.asarray(course.losses))
+    yield Finished(run_id, outcome.status, str(writer.path), message, result)
 
 
 def _notices(plan: Plan, run_id: str) -> Iterator[Event]:
@@ -223,9 +227,10 @@ def _finish(
     outcome: Outcome,
     writer: StoreWriter,
     comparisons: tuple[Comparison, ...],
+    slow: tuple[SlowComparison, ...],
     changes: dict[str, Any],
 ) -> None:
-    state = outcome.state
+    state, is_whole = outcome.state, outcome.status == "finished"
     frames: Iterator[NDArray[np.float32]] | None = None
     if plan.fit.rendering == "exact":
         problem = solver.problem(0)
@@ -239,7 +244,8 @@ def _finish(
         reconstruction=frames,
         comparisons=comparisons,
         residual=solver.residual(state) if outcome.has_residual else None,
-        message=outcome.message,
+        message=outcome.message if is_whole else outcome.message + left_out(slow),
+        awaits_comparisons=is_whole and bool(slow),
         refined=solver.refined(state),
         **changes,
     )

@@ -73,13 +73,17 @@ class Patience:
         StopAskedError
             If a stop was asked for before it was done.
         """
-        future = self._threads.submit(work)
+        future = self.begin(work)
         while not _is_done(future, _POLL_S):
             if self._should_stop():
                 if _is_done(future, linger_s):
                     break
                 raise StopAskedError
         return future.result()
+
+    def begin(self, work: Callable[[], _T]) -> Future[_T]:
+        """Let `work` run in the other thread; whoever waits for it listens meanwhile."""
+        return self._threads.submit(work)
 
 
 def _is_done(future: Future[_T], within_s: float) -> bool:

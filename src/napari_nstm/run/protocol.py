@@ -133,7 +133,8 @@ def decode_event(line: str, folder: Path) -> Event | None:
         raise ValueError(f"not an event: {line[:200]!r}")
     kind = _EVENTS[content.pop("event")]
     values: dict[str, Any] = {}
-    for name, value in content.items():
+    # What a newer version says beyond what is known here is left aside.
+    for name, value in ((entry.name, content[entry.name]) for entry in fields(kind) if entry.name in content):
         if isinstance(value, dict) and set(value) == {"npy"}:
             try:
                 values[name] = np.load(folder / Path(value["npy"]).name, mmap_mode="r", allow_pickle=False)

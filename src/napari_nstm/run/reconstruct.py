@@ -14,6 +14,7 @@ from napari_nstm.core.settings import FitSettings
 from napari_nstm.io.result import CHECKPOINT
 from napari_nstm.io.store import StoreRecord, StoreWriter, open_result
 from napari_nstm.run.claims import family, refuse_if_running
+from napari_nstm.run.comparing import finish_comparing
 from napari_nstm.run.execute import Opened, estimate, execute
 from napari_nstm.run.failures import in_plain_words
 from napari_nstm.run.job import JobSource, load_job, with_fit
@@ -143,7 +144,8 @@ def iter_resume(
     began = time.monotonic()
     path = Path(store).absolute()
     stored = open_result(path)
-    if stored.status in ("finished", "diverged"):
+    rest = stored.status == "finished" and stored.record.awaits_comparisons
+    if stored.status in ("finished", "diverged") and not rest:
         how = "is finished" if stored.status == "finished" else "diverged, and would again"
         raise InputError("store", f"{store}, whose run {how}", "a store whose run was stopped or interrupted")
     refuse_if_running(path, but_of=family())
@@ -159,6 +161,9 @@ def iter_resume(
             raise InputError(field, "data that have changed since the run began", "the data it began with")
     # The stored values, not the preset's: a newer version may have another preset.
     plan = replace(plan, fit=FitSettings.model_validate(stored.record.fit), output_times_ms=stored.times_ms)
+    if rest:
+        yield from finish_comparing(plan, StoreWriter(path, stored.record), controls)
+        return
 
     def reopen(_: StoreRecord) -> Opened:
         if stored.status == "running" and not (path / CHECKPOINT).exists():

@@ -189,9 +189,11 @@ class RunFolder:
 
 def _interrupted(path: Path) -> InterruptedRun | None:
     try:
-        if read_record(path).status != "running" or not (path / CHECKPOINT).exists():
+        record = read_record(path)
+        if record.status == "running" and (path / CHECKPOINT).exists():
+            record = open_result(path).record
+        elif not (record.status == "finished" and record.awaits_comparisons):
             return None
-        record = open_result(path).record
     except NstmError:  # what is damaged cannot go on
         return None
     title = read_note(path).get("title")

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, field_v
 
 from napari_nstm.core.errors import InputError, input_error_from
 from napari_nstm.core.hints import Hint
-from napari_nstm.core.settings import AcquisitionSettings, Settings
+from napari_nstm.core.settings import Settings, TimedAcquisition
 
 
 class NoBackground(Settings):
@@ -99,7 +99,7 @@ _KINDS: dict[str, type[Settings]] = {
 }
 
 
-class DpcSettings(AcquisitionSettings):
+class DpcSettings(TimedAcquisition):
     """Differential phase contrast: frames lit from different halves of the condenser's aperture."""
 
     wavelength_um: float = Field(

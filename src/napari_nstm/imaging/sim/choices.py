@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveFloat, model_validator
 
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.hints import Hint
-from napari_nstm.core.settings import Settings
-
-
-class _Kind(Settings):
-    """One of several kinds: it says which wherever it is written down, also where only other values were set."""
-
-    def model_post_init(self, context: Any) -> None:
-        self.model_fields_set.add("kind")
-
-
-class Choice(Settings):
-    """Base of what has several kinds: its kind is always said, the default too, so that it can be read back."""
-
-    def model_post_init(self, context: Any, /) -> None:
-        """Count the kind as given."""
-        self.model_fields_set.add("kind")
-
+from napari_nstm.core.settings import Choice, Settings
 
 # -- stripes ----------------------------------------------------------------
 
 
-class EstimatedPattern(_Kind):
+class EstimatedPattern(Choice):
     """The stripes are found in the frames."""
 
     model_config = ConfigDict(title="Found in the frames")
@@ -50,7 +34,7 @@ class EstimatedPattern(_Kind):
         return None
 
 
-class VectorPattern(_Kind):
+class VectorPattern(Choice):
     """The stripes are known as vectors."""
 
     model_config = ConfigDict(title="Given as vectors")
@@ -77,7 +61,7 @@ class VectorPattern(_Kind):
         return len(self.ky_per_um)
 
 
-class LinePattern(_Kind):
+class LinePattern(Choice):
     """The stripes are known by their period and direction."""
 
     model_config = ConfigDict(title="Given as period and angle")
@@ -115,7 +99,7 @@ PATTERN_KINDS: dict[str, type[Settings]] = {
 # -- OTF --------------------------------------------------------------------
 
 
-class TheoryOtf(_Kind):
+class TheoryOtf(Choice):
     """The OTF of an ideal objective."""
 
     model_config = ConfigDict(title="From theory")
@@ -123,7 +107,7 @@ class TheoryOtf(_Kind):
     kind: Literal["theory"] = Field(default="theory", description="Of an ideal objective (scalar pupil).")
 
 
-class PsfOtf(_Kind):
+class PsfOtf(Choice):
     """The OTF of a measured point spread function."""
 
     model_config = ConfigDict(title="From a measured PSF")
@@ -143,7 +127,7 @@ class PsfOtf(_Kind):
     )
 
 
-class FileOtf(_Kind):
+class FileOtf(Choice):
     """A radially averaged OTF, as cudasirecon's makeotf writes it."""
 
     model_config = ConfigDict(title="From an OTF file")
@@ -175,7 +159,7 @@ OTF_KINDS: dict[str, type[Settings]] = {"theory": TheoryOtf, "psf": PsfOtf, "fil
 # -- timing -----------------------------------------------------------------
 
 
-class EvenTiming(_Kind):
+class EvenTiming(Choice):
     """The images follow each other evenly."""
 
     model_config = ConfigDict(title="Even")
@@ -184,7 +168,7 @@ class EvenTiming(_Kind):
     interval_ms: PositiveFloat = Field(default=1.0, title="Interval", description="From one image to the next, in ms.")
 
 
-class DelayTiming(_Kind):
+class DelayTiming(Choice):
     """The images follow each other with delays that depend on what changes between them."""
 
     model_config = ConfigDict(title="Exposure and delays")

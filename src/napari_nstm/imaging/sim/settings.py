@@ -10,7 +10,7 @@ from pydantic import Field, PositiveFloat, ValidationError, field_validator, mod
 
 from napari_nstm.core.errors import InputError, input_error_from
 from napari_nstm.core.hints import Hint
-from napari_nstm.core.settings import AcquisitionSettings
+from napari_nstm.core.settings import TimedAcquisition
 from napari_nstm.imaging.sim.choices import (
     OTF_KINDS,
     PATTERN_KINDS,
@@ -30,7 +30,7 @@ IMAGE_AXES = ("time", "plane", "orientation", "phase")
 Numbers = tuple[float, ...] | None
 
 
-class SimSettings(AcquisitionSettings):
+class SimSettings(TimedAcquisition):
     """Structured illumination of one plane: every orientation of the stripes at several phases."""
 
     timestamps_ms: Annotated[Numbers, Hint(per_frame=True, none_means="by the timing", order=1)] = Field(

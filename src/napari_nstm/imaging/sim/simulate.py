@@ -18,7 +18,7 @@ from napari_nstm.imaging.sim.frames import arrangement, shot_times_ms
 from napari_nstm.imaging.sim.layout import enlargement, sim_layout
 from napari_nstm.imaging.sim.settings import Sim3dSettings, SimSettings
 from napari_nstm.phantoms.fluorescence import FluorescentTarget, beads, filaments, tubule, usaf
-from napari_nstm.phantoms.motions import VIBRATION_CYCLES, known_motion
+from napari_nstm.phantoms.motions import known_motion
 
 Float = NDArray[np.float32]
 
@@ -106,7 +106,8 @@ def simulate(request: SimulationRequest, settings: SimSettings) -> Simulation:
     order = np.argsort(frame_ms, kind="stable")
     times = 2 * (frame_ms[order] - first) / (last - first) - 1
     plane_times = 2 * (plan.times_ms.transpose(0, 2, 3, 1).reshape(len(order), -1) - first) / (last - first) - 1
-    cycles = float(request.options.get("cycles", VIBRATION_CYCLES))
+    wish = request.options.get("cycles")
+    cycles = None if wish is None else float(wish)
     motion = known_motion(request.motion, field, request.displacement_px, times, request.seed or None, cycles)
     target = _target(name, field, request.seed, settings)
 
