@@ -11,8 +11,10 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import napari
+import numpy as np
 from PIL import Image
 from qtpy.QtWidgets import QApplication, QScrollArea
 
@@ -23,7 +25,9 @@ SIZE = (1366, 768)
 QUALITY = 72  # of 100: text stays sharp, and the files small
 AT_MOST = 100_000  # bytes of a picture
 TIMEOUT_S = 600
-SIM_SAMPLE = "sim_moving_filaments"
+CELLS_SAMPLE, SIM_SAMPLE = "dpc_moving_cells", "sim_moving_filaments"
+AT_MOST_OF_TRACKS = 60_000
+UPPER_LEFT = (68, 72)  # of the sample's cells: pixels (y, x)
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -41,13 +45,13 @@ def spin(seconds: float) -> None:
     until(lambda: time.monotonic() > end)
 
 
-def take(viewer: napari.Viewer, name: str) -> None:
+def take(viewer: napari.Viewer, name: str, at_most: int = AT_MOST) -> None:
     spin(1)
     picture = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)[..., :3])
     path = IMAGES / f"napari-{name}.webp"
     quality = QUALITY
     picture.save(path, quality=quality, method=6)
-    while path.stat().st_size > AT_MOST:
+    while path.stat().st_size > at_most:
         quality -= 4
         picture.save(path, quality=quality, method=6)
 
@@ -85,6 +89,44 @@ def dpc() -> None:
     viewer.close()
 
 
+def tracks() -> None:
+    """Follow points on cells, marked by the mouse's own way: a layer of the panel's, at the slider's last frame."""
+    viewer, panel = open_window(CELLS_SAMPLE)
+    until(lambda: "free" in panel.bar.outlook.text())
+    panel.bar.button.click()
+    until(lambda: not panel.busy and "finished" in panel.result.about.text())
+    panel.tabs.setCurrentIndex(1)
+    last = viewer.dims.nsteps[0] - 1
+    viewer.dims.set_current_step(0, last)
+    name = panel.result.about.text().partition(":")[0]
+    viewer.layers[f"motion — {name}"].visible = False
+    panel.result.tracks.mark_button.click()
+    points = viewer.layers.selection.active
+    phase = np.asarray(viewer.layers[f"phase — {name}"].data[last])
+    points.add([[last, *where] for where in brightest(phase)])
+    points.size = 1.5
+    camera = viewer.scene.camera
+    camera.center, camera.zoom = (0.0, *np.multiply(UPPER_LEFT, points.scale[-2:])), 3.2 * camera.zoom
+    panel.result.tracks.follow_button.click()
+    until(panel.result.tracks.save_button.isEnabled)
+    area = panel.tabs.widget(1)
+    assert isinstance(area, QScrollArea)
+    area.ensureWidgetVisible(panel.result.tracks)
+    take(viewer, "tracks", AT_MOST_OF_TRACKS)
+    viewer.close()
+
+
+def brightest(image: Any, n: int = 9, apart: int = 12, reach: int = 36) -> list[tuple[int, int]]:
+    """Return the n brightest pixels about the middle of the upper left cell that are some way apart."""
+    corner = np.subtract(UPPER_LEFT, reach)
+    left, found = np.array(image[tuple(slice(k, k + 2 * reach) for k in corner)]), []
+    for _ in range(n):
+        y, x = (int(k) for k in np.unravel_index(left.argmax(), left.shape))
+        found.append((y + int(corner[0]), x + int(corner[1])))
+        left[max(0, y - apart) : y + apart, max(0, x - apart) : x + apart] = left.min()
+    return found
+
+
 def sim() -> None:
     viewer, panel = open_window(SIM_SAMPLE)
     panel.frames.find_button.click()
@@ -96,8 +138,8 @@ def sim() -> None:
     take(viewer, "sim-spectrum")
     panel.view.back()
     run(viewer, panel, "sim-running")
-    panel.views.time_button.click()
-    until(panel.views.time_button.isEnabled)
+    panel.result.views.time_button.click()
+    until(panel.result.views.time_button.isEnabled)
     take(viewer, "sim-views")
     viewer.close()
 
@@ -106,4 +148,5 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NAPARI_NSTM_RUNS"] = folder
         dpc()
+        tracks()
         sim()

@@ -299,3 +299,6 @@ def test_examples_of_results_and_readme_run(acquisition, capsys):
     assert names["phase"].shape == (4, 64, 64)
     assert names["times_ms"] == [0, 25, 50, 75]
     np.testing.assert_array_equal(names["phase"], names["result"].reconstruction[:, 1])
+    names = run_examples(ROOT / "docs" / "trajectories.md", {})
+    assert names["tracks"].positions_um.shape == (2, 4, 2)
+    assert np.loadtxt("tracks.csv", delimiter=",", skiprows=1).shape == (8, 6)

@@ -53,12 +53,12 @@ def test_from_run_to_movie(window, qtbot, tmp_path):
     # The arrows tell speed as well as direction.
     motion = layer_of(window.viewer, "motion")
     by_direction = motion.edge_color.copy()
-    panel.arrow_color.setCurrentIndex(1)
-    assert panel.arrow_color.currentText() == "coloured by speed"
+    panel.result.arrow_color.setCurrentIndex(1)
+    assert panel.result.arrow_color.currentText() == "coloured by speed"
     shown = by_direction[:, 3] > 0
     assert np.abs(motion.edge_color[shown] - by_direction[shown]).max() > 0.2
     np.testing.assert_array_equal(motion.edge_color[:, 3] > 0, shown)
-    panel.arrow_color.setCurrentIndex(0)
+    panel.result.arrow_color.setCurrentIndex(0)
     np.testing.assert_allclose(motion.edge_color, by_direction, atol=1e-6)
 
     # It is better than what ignores the motion.
@@ -76,10 +76,10 @@ def test_from_run_to_movie(window, qtbot, tmp_path):
     assert not phase.visible
 
     # A movie of it.
-    qtbot.waitUntil(panel.movie.isEnabled)
+    qtbot.waitUntil(panel.result.movie.isEnabled)
     path = tmp_path / "movie.mp4"
-    with qtbot.waitSignal(panel.movie.exported, timeout=60_000) as said:
-        panel.movie.export_to(path)
+    with qtbot.waitSignal(panel.result.movie.exported, timeout=60_000) as said:
+        panel.result.movie.export_to(path)
     frames = decode(path, said.args[0].size)
     assert len(frames) == said.args[0].n_frames > 4
     assert np.abs(frames[0].astype(int) - frames[-1]).mean() > 0.3

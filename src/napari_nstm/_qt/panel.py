@@ -4,32 +4,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import napari
 from napari.layers import Layer
 from qtpy.QtCore import QSize, Qt, QTimer
-from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.closing import CloseGuard
 from napari_nstm._qt.drawing_view import DrawingView
-from napari_nstm._qt.form.editors import CalmComboBox
 from napari_nstm._qt.frames_tools import FramesTools
-from napari_nstm._qt.heading import heading
 from napari_nstm._qt.interrupted import InterruptedBanner
 from napari_nstm._qt.job_form import JobForm
-from napari_nstm._qt.layers.arrows import ArrowColor
 from napari_nstm._qt.layers.compare import bind_comparison
-from napari_nstm._qt.layers.result import ResultArrays, read_result, recolor
+from napari_nstm._qt.layers.result import ResultArrays, read_result
 from napari_nstm._qt.layers.time_text import DRAWN_MS, show_times
 from napari_nstm._qt.live import LiveLayers
-from napari_nstm._qt.movie_panel import MoviePanel
-from napari_nstm._qt.raw_layer import is_of_a_run, known_of, stretch_over_planes
+from napari_nstm._qt.raw_layer import is_of_a_run, stretch_over_planes
+from napari_nstm._qt.result_tab import ResultTab
 from napari_nstm._qt.run_bar import RunBar
-from napari_nstm._qt.save_panel import SavePanel
 from napari_nstm._qt.session import FitSession, RunEnd
-from napari_nstm._qt.views_panel import ViewsPanel
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import InputError, in_one_sentence
 from napari_nstm.core.events import Event, Failed, Notice, Prepared, Preview, Progress, Working
@@ -41,7 +36,6 @@ PLUGIN, SAMPLE = "napari-nstm", "dpc_moving_target"
 
 _CHECK_DELAY_MS = 250
 _WIDTH = 360
-_NO_RESULT = "Run a reconstruction, or select a layer of a result: here it becomes files and movies."
 _PREVIEW_EVERY_S = 0.3
 
 
@@ -71,8 +65,7 @@ class ReconstructPanel(QWidget):
         self.runs = RunFolder()
         self.session = FitSession(self.runs)
         self._background = Background(self)
-        self._exports = Background(self)  # a long movie must not hold up the next result
-        self._looks = Background(self)  # nor must checks of the form hold up what a user asks to see
+        self._looks = Background(self)  # checks of the form must not hold up what a user asks to see
         self._watched: _Watched | None = None
         self._n_steps = self._n_tasks = 0
         self._closed = False
@@ -96,24 +89,12 @@ class ReconstructPanel(QWidget):
         self.view = DrawingView(self._viewer)
         self.form = JobForm(self._viewer)
         self.frames = FramesTools(self.form, self.view, self._looks, self.runs.path)
-        self.views = ViewsPanel(self._viewer, self.view, self._looks)
-        self.movie = MoviePanel(self._exports)
-        self.save = SavePanel(self._exports)
+        self.result = ResultTab(self._viewer, self.view, self._background, self._looks)
         self.bar = RunBar()
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(_scrolled(self.form), "Set up")
-        self.result = QLabel(_NO_RESULT)
-        self.result.setWordWrap(True)
-        self.arrow_color = CalmComboBox()
-        self.arrow_color.setAccessibleName("Arrows in the viewer")
-        self.arrow_color.setToolTip("What the colour of the arrows in the viewer tells.")
-        for by in get_args(ArrowColor):
-            self.arrow_color.addItem(f"coloured by {by}", by)
-        arrows = (heading("Arrows in the viewer"), self.arrow_color)
-        views = (heading("Views"), self.views)
-        result = (self.result, *arrows, *views, heading("Files"), self.save, heading("Movie"), self.movie)
-        self.tabs.addTab(_scrolled(*result), "Result")
+        self.tabs.addTab(_scrolled(self.result), "Result")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.banner)
@@ -130,7 +111,6 @@ class ReconstructPanel(QWidget):
         self.form.changed.connect(self._check_soon)
         self.form.raw.data_changed.connect(self._raw_replaced)
         self.form.raw.sample_asked.connect(lambda: self._viewer.open_sample(PLUGIN, SAMPLE))
-        self.arrow_color.currentIndexChanged.connect(self._recolor)
         self.bar.run_asked.connect(self.run)
         self.bar.stop_asked.connect(self.stop)
         self.session.happened.connect(self._take)
@@ -141,7 +121,6 @@ class ReconstructPanel(QWidget):
         self.banner.open_asked.connect(self._open_interrupted)
         self.banner.discard_asked.connect(lambda run: self._background.submit(lambda: self.runs.discard(run.path)))
         self._viewer.layers.events.removed.connect(self._layer_removed)
-        self._viewer.layers.selection.events.active.connect(self._layer_selected)
         self._viewer.dims.events.current_step.connect(self._slider_moved)
 
     def sizeHint(self) -> QSize:  # noqa: N802
@@ -291,8 +270,8 @@ class ReconstructPanel(QWidget):
 
         def show(answer: tuple[StoredResult, ResultArrays]) -> None:
             stored, arrays = answer
-            self._show_result(stored, live.name)
-            self._in_turns(live.become(arrays, self.arrow_color.currentData()))
+            self.result.set_result(stored, live.name)
+            self._in_turns(live.become(arrays, self.result.arrow_color.currentData()))
             self._n_tasks -= 1
 
         def failed(error: Exception) -> None:
@@ -315,26 +294,7 @@ class ReconstructPanel(QWidget):
         else:
             QTimer.singleShot(pause_ms, partial(self._next_turn, steps, pause_ms))
 
-    # -- results ------------------------------------------------------------
-
-    def _show_result(self, stored: StoredResult | None, name: str) -> None:
-        self.movie.set_result(stored, name)
-        self.views.set_result(stored, name)
-        self.save.set_result(stored, name)
-        self.result.setText(_NO_RESULT if stored is None else _about(stored, name))
-
-    def _layer_selected(self, _: object = None) -> None:
-        """Movie and files are made of the result whose layer is selected."""
-        layer = self._viewer.layers.selection.active
-        store = None if layer is None else known_of(layer).get("store")
-        if store:
-            name = layer.name.partition(" — ")[2] or layer.name
-            self._background.submit(lambda: open_result(store), lambda stored: self._show_result(stored, name), _ignore)
-
-    def _recolor(self, _: int = 0) -> None:
-        for layer in self._viewer.layers:
-            if known_of(layer).get("kind") == "motion":
-                recolor(layer, self.arrow_color.currentData())
+    # -- earlier results ----------------------------------------------------
 
     def _hide_earlier(self) -> None:
         """Hide the layers of earlier results, so that the new one is seen."""
@@ -379,26 +339,22 @@ class ReconstructPanel(QWidget):
             return
         self._closed = True
         self._check_timer.stop()
-        self.movie.cancel()
-        self.save.cancel()
+        self.result.shutdown()
         self.session.shutdown()
         self._background.close()
-        self._exports.close()
         self._looks.close()
         self.view.disconnect_viewer()
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
-        self._viewer.layers.selection.events.active.disconnect(self._layer_selected)
         self._viewer.dims.events.current_step.disconnect(self._slider_moved)
         self.form.disconnect_viewer()
 
 
-def _scrolled(*widgets: QWidget) -> QScrollArea:
-    """Let widgets be higher than the panel, but never wider."""
+def _scrolled(widget: QWidget) -> QScrollArea:
+    """Let a widget be higher than the panel, but never wider."""
     inside = QWidget()
     layout = QVBoxLayout(inside)
     layout.setContentsMargins(0, 4, 4, 0)
-    for widget in widgets:
-        layout.addWidget(widget)
+    layout.addWidget(widget)
     layout.addStretch(1)
     area = QScrollArea()
     area.setWidgetResizable(True)
@@ -409,12 +365,6 @@ def _scrolled(*widgets: QWidget) -> QScrollArea:
     return area
 
 
-def _about(stored: StoredResult, name: str) -> str:
-    record = stored.record
-    ended = {"running": "interrupted"}.get(stored.status, stored.status)
-    return f"{name}: {ended} at step {record.step} of {record.n_steps}, {record.created[:16].replace('T', ' ')} UTC."
-
-
 def _ndim(checked: CheckedJob) -> int:
     """Return the number of axes of the field."""
     return len(checked.fit.scene_encoding.base_cells)
@@ -423,7 +373,3 @@ def _ndim(checked: CheckedJob) -> int:
 def _size_at(shape: tuple[int, ...], level: int) -> str:
     coarse = [n if axis < len(shape) - 2 else -(-n // 2**level) for axis, n in enumerate(shape)]
     return " × ".join(map(str, coarse)) + " px" if coarse else f"Level {level}"
-
-
-def _ignore(_: Exception) -> None:
-    """Say nothing: that a store vanished is said when something is made of it."""

@@ -55,7 +55,7 @@ def simulate(
     modality: Annotated[str, typer.Argument(help="dpc, sim, sim3d, or any registered modality.")],
     out: Annotated[Path, typer.Option(help="Folder for raw.tif, truth.tif, truth_motion.npy and job.yml.")],
     motion: Annotated[
-        str, typer.Option(help="none, translation, rotation, shear, swirl, bend or vibration.")
+        str, typer.Option(help="none, translation, rotation, shear, swirl, bend, vibration, bounce or wave.")
     ] = "swirl",
     displacement: Annotated[float, typer.Option(help="99th percentile of the displacement, in raw pixels.")] = 6.0,
     size: Annotated[int, typer.Option(help="Raw pixels along y and x.")] = 256,
@@ -145,6 +145,29 @@ def export(
     from napari_nstm.cli.files import export_store
 
     typer.echo(export_store(store, to, out, overwrite=overwrite))
+
+
+@app.command()
+def trajectories(
+    store: Annotated[Path, typer.Argument(help="Result store.")],
+    points: Annotated[
+        Path,
+        typer.Argument(
+            help="Points to follow: CSV with the columns y_um, x_um (z_um in a volume; time_ms if not at the first "
+            "frame), or as napari saves a Points layer."
+        ),
+    ],
+    out: Annotated[Path, typer.Argument(help="The tracks: .csv.")],
+    moments: Annotated[
+        int | None, typer.Option(help="Evenly spaced moments of a track; default: those of the result.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+) -> None:
+    """Follow points of the sample through time, and write where they are at every moment."""
+    from napari_nstm.cli.files import follow_points
+
+    for line in follow_points(store, points, out, moments=moments, overwrite=overwrite):
+        typer.echo(line)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The commands that read a result: movie, export, info."""
+"""The commands that read a result: movie, export, trajectories, info."""
 
 from __future__ import annotations
 
@@ -41,6 +41,26 @@ def export_store(store: Path, to: str, out: Path | None, *, overwrite: bool) -> 
     result = open_result(store)
     target = out or result.path.with_name(result.path.stem + ".ome.tif")
     return export_ome_tiff(result, target, overwrite=overwrite)
+
+
+def follow_points(store: Path, points: Path, out: Path, *, moments: int | None, overwrite: bool) -> list[str]:
+    """Follow points of a table, write their tracks, and return what is to be said."""
+    import numpy as np
+
+    from napari_nstm.io.store import open_result
+    from napari_nstm.io.tracks import check_table, read_points, write_tracks
+
+    if moments is not None and moments < 1:
+        raise InputError("--moments", str(moments), "a number of at least 1")
+    check_table(out, overwrite=overwrite)
+    result = open_result(store)
+    times = result.frame_times_ms
+    span = (times[0], times[-1]) if moments != 1 else (times[0], times[0])
+    wanted = None if moments is None else np.linspace(*span, moments).tolist()
+    found = result.trajectories(*read_points(points, result), times_ms=wanted)
+    write_tracks(found, out, overwrite=overwrite)
+    n_tracks, n_moments = found.positions_um.shape[:2]
+    return [*found.notices, f"{out}: {n_tracks} tracks of {n_moments} moments."]
 
 
 def describe_store(path: Path) -> str:
