@@ -6,6 +6,7 @@ import numpy as np
 
 from napari_nstm.core.data import Drawing, Mark, RawData
 from napari_nstm.core.errors import InputError
+from napari_nstm.imaging.diffusercam.check import check
 from napari_nstm.imaging.diffusercam.prepare import prepared
 from napari_nstm.imaging.diffusercam.settings import DiffuserCamSettings
 from napari_nstm.imaging.diffusercam.shutter import overlaps, rolling_shutter
@@ -27,7 +28,8 @@ def shutter_drawing(raw: RawData, settings: DiffuserCamSettings) -> Drawing:
     shutter = rolling_shutter(n_rows, settings)
     edges = np.linspace(0, shutter.duration, _TIMES + 1)
     opened = overlaps(shutter.starts, shutter.exposure, edges).mean(axis=1)
-    first, last = (int(np.flatnonzero(opened[:, column]).mean()) for column in (0, -1))
+    begin = shutter.starts.mean(axis=1)
+    first, last = int(np.argmin(begin)), int(np.argmax(begin))
     step_ms = shutter.duration_ms / _TIMES
     return Drawing(
         name="When each row is exposed",
@@ -48,10 +50,17 @@ def shutter_drawing(raw: RawData, settings: DiffuserCamSettings) -> Drawing:
 
 
 def psf_drawing(raw: RawData, settings: DiffuserCamSettings) -> Drawing:
-    """Draw PSF and raw image as they are used: less background, rolled, binned, each from 0 to its brightest."""
+    """Draw PSF and raw image as they are used: less background, rolled, binned, each from 0 to its brightest.
+
+    Raises
+    ------
+    InputError
+        If they do not fit together.
+    """
+    check(raw, settings)
     data = prepared(raw, settings)
     images = [data.psf.mean(axis=0), data.image.mean(axis=0)]
-    images = [np.clip(image / np.percentile(image, 99.9), 0, 1) for image in images]
+    images = [np.clip(image / (np.percentile(image, 99.9) or image.max()), 0, 1) for image in images]
     h, w = data.layout.grid.shape
     top, left = (n // 2 - m for n, m in zip(data.layout.sensor, data.layout.centre, strict=True))
     corners = ((top, left), (top, left + w - 1), (top + h - 1, left), (top + h - 1, left + w - 1))

@@ -117,7 +117,13 @@ def psf_of(extras: Any) -> Float:
 
 
 def backgrounds(raw: RawData, psf: Float, settings: DiffuserCamSettings) -> tuple[Any, Any]:
-    """Return what is subtracted from raw image and PSF, in counts: numbers (per colour), or images."""
+    """Return what is subtracted from raw image and PSF, in counts: numbers (per colour), or images.
+
+    Raises
+    ------
+    InputError
+        If a dark image is missing, or is none of the raw image.
+    """
     background = settings.background
     if isinstance(background, ConstantBackground):
         of_psf = background.value if background.psf_value is None else background.psf_value
@@ -126,6 +132,8 @@ def backgrounds(raw: RawData, psf: Float, settings: DiffuserCamSettings) -> tupl
         n = background.size_px
         level = psf[:, :n, :n].mean(axis=(1, 2), keepdims=True)
         return level, level
+    if DARK not in raw.extras:
+        raise InputError("acquisition.background.path", "no image", "an image taken without light")
     dark = np.asarray(raw.extras[DARK], np.float32)
     dark = dark.reshape([n for axis, n in enumerate(dark.shape) if n > 1 or axis >= dark.ndim - 2])
     if dark.ndim == 3 and dark.shape[-1] == 3 and dark.shape[0] != 3:
@@ -133,6 +141,8 @@ def backgrounds(raw: RawData, psf: Float, settings: DiffuserCamSettings) -> tupl
     if dark.shape not in (raw.frames.shape, raw.frames.shape[1:]):
         got, takes = (" x ".join(map(str, shape)) for shape in (dark.shape, raw.frames.shape))
         raise InputError("acquisition.background.path", f"an image of {got}", f"one of {takes}, as the raw image")
+    if not np.isfinite(dark).all():
+        raise InputError("acquisition.background.path", "pixels that are NaN or infinite", "finite counts")
     per_psf = dark if dark.ndim == 2 or len(psf) == len(dark) else dark.mean(axis=0)
     return dark, per_psf
 

@@ -27,6 +27,11 @@ from napari_nstm.imaging.diffusercam.layout import DiffuserCamLayout
 from napari_nstm.imaging.fourier import kept_frequencies
 
 
+EDGE_PX = 3
+"""Width of the rim of the scene that is kept dark, in pixels."""
+EDGE_REGULARIZATION = 1e-3
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class DiffuserCamProblem:
@@ -125,7 +130,7 @@ class DiffuserCamProblem:
         spectrum = jnp.fft.rfft(exposed, n // step)
         reach = step * (spectrum.shape[2] - 1)
         # Rows of the PSF that the scene's rows meet at row y of the sensor: y - y' + centre; beyond the image is none.
-        padded = jnp.pad(self.transfer, ((0, 0), (reach, reach), (0, 0)))
+        padded = jnp.pad(self.transfer, ((0, 0), (reach, 1), (0, 0)))
         met = rows[..., None] + layout.centre[0] + reach - step * jnp.arange(spectrum.shape[2])
         transfer = padded[:, jnp.minimum(met, padded.shape[1] - 1)]
         seen = jnp.einsum("cerky,ecky->erck", jnp.moveaxis(transfer, -2, -1), jnp.moveaxis(spectrum, -2, -1))
@@ -147,10 +152,14 @@ class DiffuserCamProblem:
         return whole[:, top : top + height, left : left + width]
 
     def penalty(self, scene: jax.Array) -> jax.Array:
-        """Weigh what is below 0, and gradients, both squared, per sample."""
+        """Weigh what is below 0, gradients, and the edge of the scene, all squared, per sample.
+
+        What stands at the edge can be moved in and out of the scene: free, it would be a bright rim that fits noise.
+        """
         below = jnp.mean(jnp.minimum(scene, 0.0) ** 2)
         rough = sum(jnp.mean(jnp.diff(scene, axis=axis) ** 2) for axis in (-2, -1))
-        return self.nonnegativity * below + self.smoothness * rough
+        edge = jnp.mean(self._edge() * scene**2)
+        return self.nonnegativity * below + self.smoothness * rough + EDGE_REGULARIZATION * edge
 
     def gathered(self, parts: Sequence[tuple[Any, NDArray[np.float32]]]) -> NDArray[np.float32]:
         """Put rows (colour, exposure, row, x) of all windows together: (colour, y, x)."""
@@ -159,6 +168,12 @@ class DiffuserCamProblem:
             there = np.asarray(counted) > 0
             image[:, np.asarray(rows)[there]] = difference[:, there]
         return image
+
+    def _edge(self) -> NDArray[np.float32]:
+        width = max(1, EDGE_PX // self.grid.step[0])
+        edge = np.ones(self.grid.padded_shape, np.float32)
+        edge[width:-width, width:-width] = 0
+        return edge
 
     @property
     def presentation(self) -> tuple[ChannelPresentation, ...]:

@@ -122,6 +122,7 @@ def row_starts(n_rows: int, settings: DiffuserCamSettings) -> Float:
         return rows
     if settings.shutter == "single_reversed":
         return last - rows
-    # Both halves begin together: that whose edge is further from the line where they meet is done later.
+    # Rows as far from the line where the halves meet are exposed together: the half whose edge is further away begins
+    # earlier (inwards) or is done later (outwards).
     inwards = np.minimum(rows, last + 2 * settings.shutter_shift_rows - rows)
     return inwards if settings.shutter == "dual" else -inwards

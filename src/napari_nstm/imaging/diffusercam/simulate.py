@@ -27,7 +27,7 @@ PEAK_COUNTS = 10_000.0
 """Counts of the brightest pixel without noise, above the offset."""
 OFFSET_COUNTS = 100.0
 _PSF_PEAK_COUNTS = 50_000.0
-_LEAST_PX = 64
+_LEAST_PX = 80  # a scene of 32 along its shorter side
 _SCENES: Mapping[str, Callable[..., Scene]] = {"hand": hand, "ball": ball, "text": text}
 
 # The sCMOS camera of Cao et al. 2024 (27.52 us a row, exposure 1,320 us), 4 x 4 pixels averaged.
