@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from napari_nstm.core.data import Circle, Drawing, Mark
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.hints import Hint
-from napari_nstm.core.settings import AcquisitionSettings, Settings
+from napari_nstm.core.settings import AcquisitionSettings, Settings, TimedAcquisition
 
 
 class Unknown(Settings):
@@ -27,7 +27,7 @@ class Known(Settings):
     kx_per_um: tuple[float, ...] = Field(title="Vectors, x")
 
 
-class StripedSettings(AcquisitionSettings):
+class StripedSettings(TimedAcquisition):
     gain: float = Field(default=1.0, gt=0, title="Gain")
     lines: Annotated[Unknown | Known, Field(discriminator="kind")] = Field(default_factory=Unknown, title="Lines")
     depth: Annotated[float | None, Hint(none_means="found in the frames")] = Field(default=None, gt=0, title="Depth")

@@ -72,6 +72,19 @@ def test_progress_tells_size_step_loss_and_time(bar):
     assert (bar.progress.value(), bar.progress.maximum()) == (120, 300)
 
 
+def test_something_slow_after_the_fit_has_a_bar_of_its_own(bar, qtbot):
+    bar.set_running()
+    bar.show_working(Working("r", "FISTA-TV", done=40, total=300, remaining_s=600.0))
+    assert bar.state.text() == "FISTA-TV · 40 of 300 · 10 min left"
+    assert (bar.progress.value(), bar.progress.maximum()) == (40, 300)
+    bar.show_working(Working("r", "FISTA-TV", done=1, total=300))
+    assert bar.state.text() == "FISTA-TV · 1 of 300"
+    with qtbot.waitSignal(bar.stop_asked):
+        bar.button.click()
+    bar.show_working(Working("r", "Writing the result"))
+    assert bar.progress.maximum() == 0
+
+
 def test_a_sentence_replaces_the_one_before(bar):
     bar.say("It broke.", problem=True)
     assert bar.message.text() == "⚠ It broke."

@@ -7,7 +7,7 @@ import yaml
 from pydantic import BaseModel, Field
 
 from napari_nstm.core.hints import Hint, hint_of
-from napari_nstm.core.settings import TimedAcquisition, FitRequest, OutputSettings
+from napari_nstm.core.settings import FitRequest, OutputSettings, TimedAcquisition
 from napari_nstm.imaging.dpc.settings import DpcSettings
 
 

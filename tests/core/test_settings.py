@@ -5,12 +5,12 @@ from pydantic import ValidationError
 
 from napari_nstm.core.errors import input_error_from
 from napari_nstm.core.settings import (
-    TimedAcquisition,
     EncodingSettings,
     FitRequest,
     FitSettings,
     Job,
     NetworkSettings,
+    TimedAcquisition,
     resolve_fit,
 )
 

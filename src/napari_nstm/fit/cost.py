@@ -17,6 +17,7 @@ from napari_nstm.core.grids import Grid, samples_per_pixel
 from napari_nstm.core.settings import EncodingSettings, FitSettings, NetworkSettings
 from napari_nstm.fit.device import free_memory_bytes
 from napari_nstm.fit.schedule import build_schedule
+from napari_nstm.imaging.base import Problem
 from napari_nstm.model.encoding import level_cells
 
 _FLOAT = 4
@@ -47,7 +48,14 @@ class Cost:
     seconds: float
 
 
-def estimate_cost(grid: Grid, n_frames: int, n_batches: int, settings: FitSettings, device: jax.Device) -> Cost:
+def estimate_cost(
+    grid: Grid,
+    n_frames: int,
+    n_batches: int,
+    settings: FitSettings,
+    device: jax.Device,
+    frames_per_step: int | None = None,
+) -> Cost:
     """Estimate memory and time of a fit.
 
     Parameters
@@ -58,14 +66,23 @@ def estimate_cost(grid: Grid, n_frames: int, n_batches: int, settings: FitSettin
         Frames in all, and steps in an epoch.
     settings, device
         The fit, and where it will run.
+    frames_per_step
+        Moments that a step renders; None: each frame is one, and all are rendered in an epoch.
     """
-    per_step = math.ceil(n_frames / n_batches)
+    per_step = math.ceil(n_frames / n_batches) if frames_per_step is None else frames_per_step
     memory = memory_of_step(grid, n_frames, per_step, settings)
     per_unit = _probe_seconds(grid, device) / math.prod(grid.padded_shape)
     seconds = 0.0
     for level, start, stop in build_schedule(settings, n_batches).stages:
         seconds += (stop - start) * per_unit * _units_of_step(grid.at_level(level), per_step, settings)
     return Cost(memory, free_memory_bytes(device), seconds)
+
+
+def moments_per_step(problem: Problem) -> int:
+    """Return how many moments a step renders; nothing is computed."""
+    key = jax.random.key(0)
+    times, _ = jax.eval_shape(problem.batch, key, jnp.asarray(0))
+    return int(times.shape[0])
 
 
 def memory_of_step(grid: Grid, n_frames: int, frames_per_step: int, settings: FitSettings) -> int:

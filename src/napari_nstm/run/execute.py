@@ -168,7 +168,7 @@ def _keep_compiled(run_id: str) -> Iterator[Event]:
 
 
 def _prepare(plan: Plan, run_id: str) -> tuple[Solver, Prepared]:
-    from napari_nstm.fit.cost import estimate_cost
+    from napari_nstm.fit.cost import estimate_cost, moments_per_step
     from napari_nstm.fit.solver import Solver
 
     def problem_at(level: int) -> Problem:
@@ -179,7 +179,9 @@ def _prepare(plan: Plan, run_id: str) -> tuple[Solver, Prepared]:
         given = plan.given_motion.on(problem_at(0).grid, plan.frame_times_ms)
     solver = Solver(problem_at, plan.fit, plan.device, given)
     problem = solver.problem(0)
-    cost = estimate_cost(problem.grid, len(problem.frame_times), problem.n_batches, plan.fit, plan.device)
+    cost = estimate_cost(
+        problem.grid, len(problem.frame_times), problem.n_batches, plan.fit, plan.device, moments_per_step(problem)
+    )
     return solver, Prepared(
         run_id,
         plan.summary,

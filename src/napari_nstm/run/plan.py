@@ -71,10 +71,14 @@ class CheckedJob:
     @property
     def summary(self) -> str:
         """Frames, size and duration in words."""
-        frames = self.raw.frames
-        size = " x ".join(map(str, frames.shape[1:]))
+        n, *shape = self.raw.frames.shape
+        size = " x ".join(map(str, shape))
+        if self.modality.raw_axes.startswith("c"):
+            what = f"1 image of {size} pixels" + f" in {n} colours" * (n > 1)
+        else:
+            what = f"{n} frame{'s' * (n != 1)} of {size} pixels"
         first, last = self.frame_times_ms[0], self.frame_times_ms[-1]
-        return f"{self.modality.title}: {len(frames)} frames of {size} pixels, {first:g} to {last:g} ms."
+        return f"{self.modality.title}: {what}, {first:g} to {last:g} ms."
 
 
 @dataclass(frozen=True)

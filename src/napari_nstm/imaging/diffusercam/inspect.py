@@ -28,20 +28,14 @@ def shutter_drawing(raw: RawData, settings: DiffuserCamSettings) -> Drawing:
     shutter = rolling_shutter(n_rows, settings)
     edges = np.linspace(0, shutter.duration, _TIMES + 1)
     opened = overlaps(shutter.starts, shutter.exposure, edges).mean(axis=1)
-    begin = shutter.starts.mean(axis=1)
-    first, last = int(np.argmin(begin)), int(np.argmax(begin))
     step_ms = shutter.duration_ms / _TIMES
     return Drawing(
         name="When each row is exposed",
         images=(opened / opened.max())[None].astype(np.float32),
-        panels=("rows down, time across",),
+        panels=(f"rows down, 0 to {shutter.duration_ms:.3g} ms across",),
         origin=(0.0, 0.0),
         step=(1.0, shutter.n_rows / _TIMES),
         unit="pixel",
-        marks=(
-            Mark((float(first), 0.0), "0 ms"),
-            Mark((float(last), float(shutter.n_rows)), f"{shutter.duration_ms:.3g} ms"),
-        ),
         note=(
             f"Each row is open for {shutter.exposure * shutter.row_time_ms:.3g} ms; the first exposure begins at 0 ms, "
             f"the last ends at {shutter.duration_ms:.3g} ms; a column is {step_ms:.2g} ms."

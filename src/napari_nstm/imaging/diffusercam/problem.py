@@ -26,7 +26,6 @@ from napari_nstm.core.warp import Canvas
 from napari_nstm.imaging.diffusercam.layout import DiffuserCamLayout
 from napari_nstm.imaging.fourier import kept_frequencies
 
-
 EDGE_PX = 3
 """Width of the rim of the scene that is kept dark, in pixels."""
 EDGE_REGULARIZATION = 1e-3

@@ -121,11 +121,11 @@ class DiffuserCamSettings(AcquisitionSettings):
         Shutter,
         Hint(
             labels=(
-                "Dual: from top and bottom inwards",
-                "Dual: from the middle outwards",
-                "Single: from the top down",
-                "Single: from the bottom up",
-                "Global: all rows at once",
+                "Dual, inwards",
+                "Dual, outwards",
+                "Single, downwards",
+                "Single, upwards",
+                "Global",
             )
         ),
     ] = Field(
