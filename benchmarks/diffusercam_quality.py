@@ -30,9 +30,9 @@ from napari_nstm.imaging.diffusercam import DiffuserCam
 from napari_nstm.imaging.diffusercam.conventional import fista_tv_movie, static_image
 from napari_nstm.imaging.diffusercam.prepare import prepared
 
-CASES = (("hand", "wave"), ("ball", "bounce"), ("text", "rotation"), ("hand", "translation"))
+CASES = ("hand-wave", "ball-bounce", "text-rotation", "hand-translation")
 STATIC_WEIGHTS = np.geomspace(1e-5, 3e-3, 6)
-TV_WEIGHTS = tuple(itertools.product((1e-4, 3e-4, 1e-3), (1e-5, 3e-5, 1e-4)))
+TV_WEIGHTS = tuple(itertools.product((3e-4, 1e-3, 3e-3), (3e-6, 1e-5, 3e-5)))
 TV_SEARCH, TV_WHOLE = 60, 300
 Movie = NDArray[np.float32]
 
@@ -91,6 +91,7 @@ def best_fista(simulation: Simulation, raw: RawData, truth: Movie) -> tuple[floa
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cases", nargs="+", default=CASES, help="scene-motion")
     parser.add_argument("--displacements", nargs="+", type=float, default=[3.0, 6.0, 12.0])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--size", type=int, default=200)
@@ -107,7 +108,8 @@ def main() -> None:
     print(
         f"{'scene':6} {'motion':12} {'px':>3} seed    NSTM  static  FISTA  u off  fit s  FISTA s  weights (time, space)"
     )
-    for seed, (target, motion), px in itertools.product(range(options.seeds), CASES, options.displacements):
+    for seed, case, px in itertools.product(range(options.seeds), options.cases, options.displacements):
+        target, motion = case.split("-")
         request = SimulationRequest(motion, px, options.size, options.noise, seed, {"target": target}, extras)
         simulation = DiffuserCam().simulate(request)
         raw, truth = RawData(simulation.raw, dict(simulation.extras)), simulation.truth[:, 0]

@@ -83,7 +83,7 @@ class FistaTv(Choice):
         default="fista_tv", description="Static deconvolution, and a movie by FISTA with total variation (minutes)."
     )
     weight_space: NonNegativeFloat = Field(
-        default=3e-4,
+        default=1e-5,
         title="Weight in space",
         description="Weight of the total variation along y and x; 1 stands for the brightest part of the raw image.",
     )
