@@ -1,10 +1,12 @@
-"""Measured DPC frames of cells, which lie beside the checkout where they are at hand."""
+"""Measured frames, which lie beside the checkout where they are at hand: DPC of cells, a DiffuserCam's hand."""
 
 from pathlib import Path
 
 from napari_nstm.imaging.dpc import DpcSettings
 
-CELLS = Path(__file__).parents[2] / "shared" / "data" / "dpc_cells" / "raw.tif"
+_DATA = Path(__file__).parents[2] / "shared" / "data"
+CELLS = _DATA / "dpc_cells" / "raw.tif"
+HAND = _DATA / "diffusercam_hand"
 
 
 def cell_settings() -> DpcSettings:

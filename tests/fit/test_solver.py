@@ -163,6 +163,34 @@ def test_the_residual_of_a_stopped_fit_is_that_of_the_picture_it_shows(rotating)
     np.testing.assert_allclose(solver.residual(state), rotating - shown, atol=1e-4)
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Gathering(ToyProblem):
+    """A camera whose measurements are put together by the problem itself: here by what was measured."""
+
+    def gathered(self, parts):
+        together = np.full(self.frames.shape, np.nan, np.float32)
+        for measured, difference in parts:
+            for frame, rest in zip(measured, difference, strict=True):
+                together[np.argmin(np.abs(self.frames - frame).sum(axis=(1, 2)))] = rest
+        return together[::-1]
+
+
+def test_what_is_no_frame_is_put_together_by_the_problem(rotating):
+    def gathering(frames, level, n_batches):
+        return Gathering(**vars(toy_problem(frames, level, n_batches)))
+
+    frames = rotating[:4]
+    plain = solver_of(frames, n_batches=2)
+    state = plain.init()
+    found = solver_of(frames, n_batches=2, problem=gathering).residual(state)
+    grid = plain.problem(0).grid
+    # As the problem gives it: whole, and here in the opposite order.
+    assert found.shape == (4, *grid.padded_shape)
+    expected = plain.residual(state)
+    np.testing.assert_allclose(found[(slice(None, None, -1), *grid.field_slices)], expected, atol=1e-6)
+
+
 def test_what_is_stored_renders_as_the_fit_did(fitted):
     solver, state, _ = fitted
     canvas, motion = solver.canvas(state), solver.motion_lattice(state)

@@ -10,7 +10,7 @@ from tests.toy import ToyProblem, toy_problem, toy_settings
 
 from napari_nstm.core.settings import EncodingSettings
 from napari_nstm.fit.schedule import build_rates
-from napari_nstm.fit.step import MAX_STEPS_PER_CALL, init_state, loss_of, run_steps
+from napari_nstm.fit.step import MAX_STEPS_PER_CALL, init_state, loss_of, run_steps, unsteadiness
 from napari_nstm.model.architecture import build_architecture
 from napari_nstm.model.spacetime import SpaceTimeModel
 
@@ -101,3 +101,55 @@ def test_a_call_does_the_steps_it_is_told_and_no_more():
         moved = jax.tree.map(lambda a, b: np.abs(np.asarray(a - b)), one.params[part], state.params[part])
         lengths = np.concatenate([leaf.ravel() for leaf in jax.tree.leaves(moved)])
         assert np.median(lengths[lengths > 0]) == pytest.approx(rate, rel=1e-3)
+
+
+# One level of the motion: values at its nodes, 5 in time, are the motion there.
+NODES = EncodingSettings(n_levels=1, n_features=2, base_cells=(4.0, 2.0, 2.0), fine_cells=(4.0, 2.0, 2.0))
+
+
+def _moving(architecture, of_time):
+    """Weights of a motion that is everywhere the same: (component, node in time) pixels."""
+    params = init_state(architecture, 0).params
+    nodes = np.broadcast_to(np.asarray(of_time, np.float32)[:, :, None, None], (2, 5, 3, 3))
+    return {**params, "motion": {"params": {"features": {"level_0": jnp.asarray(nodes)}}}}
+
+
+@pytest.mark.parametrize(
+    ("of_time", "expected"),
+    [
+        # Evenly onwards, each way, or at rest.
+        ([[0, 3, 6, 9, 12], [5, 4, 3, 2, 1]], 0),
+        ([[7, 7, 7, 7, 7], [0, 0, 0, 0, 0]], 0),
+        # From rest to 3 pixels a cell: one of three changes of step, in one of two components.
+        ([[0, 0, 0, 3, 6], [0, 0, 0, 0, 0]], 3**2 / 6),
+        # To and fro: every step is turned round.
+        ([[0, 0, 0, 0, 0], [0, 2, 0, 2, 0]], 3 * 4**2 / 6),
+    ],
+)
+def test_a_motion_is_unsteady_where_its_step_changes(of_time, expected):
+    problem = toy_problem(FRAMES)
+    architecture = build_architecture(problem.grid, toy_settings(**{**SMALL, "motion_encoding": NODES}))
+    found = jax.jit(lambda p: unsteadiness(p, problem, SpaceTimeModel(architecture), 1.0))(
+        _moving(architecture, of_time)
+    )
+    assert float(found) == pytest.approx(expected, abs=1e-6)
+
+
+def test_an_unsteady_motion_costs_its_weight():
+    problem = toy_problem(FRAMES)
+    losses, after = [], []
+    for weight in (0.0, 0.5):
+        settings = toy_settings(motion_steadiness=weight, coarse_to_fine=0.0, **{**SMALL, "motion_encoding": NODES})
+        architecture = build_architecture(problem.grid, settings)
+        assert architecture.is_steady == (weight > 0)
+        state = replace(init_state(architecture, 0), params=_moving(architecture, [[0, 0, 0, 3, 6], [0, 0, 0, 0, 0]]))
+        rates = build_rates(settings, 100)
+        new, found = run_steps(problem, state, rates, jnp.asarray(8), architecture=architecture)
+        losses.append(float(found[0]))
+        after.append(float(unsteadiness(new.params, problem, SpaceTimeModel(architecture), 1.0)))
+    assert losses[1] - losses[0] == pytest.approx(0.5 * 3**2 / 6, rel=1e-4)
+    assert after[1] < 0.7 * 3**2 / 6
+    assert after[1] < after[0]
+    # A motion that is given is as it is.
+    given = build_architecture(problem.grid, toy_settings(motion_steadiness=0.5, **SMALL), given_times=3)
+    assert not given.is_steady

@@ -87,6 +87,21 @@ def test_an_elu_at_the_end_keeps_values_above_minus_1():
     assert (bent > -1).all()
 
 
+@pytest.mark.parametrize("kind", ["sum", "mlp"])
+def test_a_softplus_at_the_end_keeps_values_positive(kind):
+    apply, weights = field_network(kind, output="softplus")
+    linear, _ = field_network(kind)
+    lowered = {"params": jax.tree.map(np.array, weights["params"])}
+    part, name = ("features", "level_0") if kind == "sum" else ("last", "bias")
+    lowered["params"][part][name] -= 2.0
+    weights, plain = lowered, linear(lowered, POINTS, 1.0)
+    assert plain.min() < -0.5
+    for alpha in (0.0, 0.4, 1.0):
+        assert apply(weights, POINTS, alpha).min() > 0
+        assert apply(weights, AXES, alpha, method="on_lattice").min() > 0
+    np.testing.assert_allclose(apply(weights, POINTS, 1.0), np.logaddexp(plain, 0), atol=1e-5)
+
+
 def test_what_is_fitted_starts_at_almost_nothing():
     apply, weights = field_network("sum", init_scale=1e-4)
     assert np.abs(apply(weights, POINTS, 1.0)).max() < 4e-4

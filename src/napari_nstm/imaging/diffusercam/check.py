@@ -126,10 +126,12 @@ def _grey_psf(frames: NDArray[np.generic], psf: NDArray[np.float32]) -> str | No
 
 
 def _cut_off(shape: tuple[int, ...], settings: DiffuserCamSettings) -> str | None:
-    left = [n % settings.binning for n in shape]
-    if not any(left):
+    left = [(n % settings.binning, noun) for n, noun in zip(shape, ("row", "column"), strict=True)]
+    named = " and ".join(f"{n} {noun}{'s' * (n > 1)}" for n, noun in left if n)
+    if not named:
         return None
-    return f"{left[0]} rows and {left[1]} columns at the end do not fill a binned pixel and are left out."
+    does, are = ("does", "is") if sum(n for n, _ in left) == 1 else ("do", "are")
+    return f"{named} at the end {does} not fill a binned pixel and {are} left out."
 
 
 def _long_exposure(n_rows: int, settings: DiffuserCamSettings) -> str | None:
