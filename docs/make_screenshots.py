@@ -25,8 +25,9 @@ SIZE = (1366, 768)
 QUALITY = 72  # of 100: text stays sharp, and the files small
 AT_MOST = 100_000  # bytes of a picture
 TIMEOUT_S = 600
-CELLS_SAMPLE, SIM_SAMPLE = "dpc_moving_cells", "sim_moving_filaments"
-AT_MOST_OF_TRACKS = 60_000
+CELLS_SAMPLE, SIM_SAMPLE, HAND_SAMPLE = "dpc_moving_cells", "sim_moving_filaments", "diffusercam_waving_hand"
+AT_MOST_OF_SMALL = 60_000
+HAND_MOMENT = 18  # of 24: fingers and thumb are far from where they were
 UPPER_LEFT = (68, 72)  # of the sample's cells: pixels (y, x)
 
 
@@ -112,7 +113,7 @@ def tracks() -> None:
     area = panel.tabs.widget(1)
     assert isinstance(area, QScrollArea)
     area.ensureWidgetVisible(panel.result.tracks)
-    take(viewer, "tracks", AT_MOST_OF_TRACKS)
+    take(viewer, "tracks", AT_MOST_OF_SMALL)
     viewer.close()
 
 
@@ -144,9 +145,21 @@ def sim() -> None:
     viewer.close()
 
 
+def diffusercam() -> None:
+    viewer, panel = open_window(HAND_SAMPLE)
+    until(lambda: "free" in panel.bar.outlook.text())
+    panel.bar.button.click()
+    until(lambda: not panel.busy and "finished" in panel.result.about.text())
+    viewer.dims.set_current_step(0, HAND_MOMENT)
+    panel.tabs.setCurrentIndex(0)
+    take(viewer, "diffusercam", AT_MOST_OF_SMALL)
+    viewer.close()
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NAPARI_NSTM_RUNS"] = folder
         dpc()
         tracks()
         sim()
+        diffusercam()

@@ -18,6 +18,15 @@ from napari_nstm.core.settings import (
     NetworkSettings,
     OutputSettings,
 )
+from napari_nstm.imaging.diffusercam.settings import (
+    ConstantBackground,
+    CornerBackground,
+    DiffuserCamSettings,
+    FistaTv,
+    ImageBackground,
+    StaticOnly,
+)
+from napari_nstm.imaging.diffusercam.shutter import row_starts
 from napari_nstm.imaging.dpc import DpcSettings
 from napari_nstm.imaging.dpc.optics import Optics, transfer_functions
 from napari_nstm.imaging.registry import modality
@@ -67,6 +76,12 @@ def test_every_table_stands_on_a_page(make_tables):
         *PATTERN_KINDS.values(),
         *OTF_KINDS.values(),
         *TIMING_KINDS.values(),
+        DiffuserCamSettings,
+        CornerBackground,
+        ConstantBackground,
+        ImageBackground,
+        StaticOnly,
+        FistaTv,
         EncodingSettings,
         FitRequest,
         FitSettings,
@@ -98,6 +113,15 @@ def test_a_table_says_bounds_defaults_and_units(make_tables):
     assert "| µm | number, over 0, up to 100 | required |" in wavelength
 
 
+def test_tables_of_a_camera_say_its_units_and_kinds(make_tables):
+    tables = make_tables.all_tables()
+    assert "| `row_time_us` | µs | number, over 0, up to 1,000,000 | none |" in tables["diffusercam"]
+    assert "| `background` |  | one of the kinds below | `{kind: corner}` |" in tables["diffusercam"]
+    assert "| `psf_value` | counts | number | none |" in tables["diffusercam-backgrounds"]
+    assert "| `scene_network: output` | `softplus` | `elu` |" in tables["diffusercam-presets"]
+
+
+SMALLEST_CAMERA = {"pixel_size_um": 6.5, "psf": "psf.tif", "row_time_us": 27.52, "exposure_us": 1320}
 SMALLEST_SIM = {
     "pixel_size_um": 0.065,
     "plane_spacing_um": 0.15,
@@ -120,8 +144,10 @@ def test_jobs_are_valid(page):
         elif "fit" in content:
             FitRequest.model_validate(content["fit"])
         else:
-            assert content.keys() <= Sim3dSettings.model_fields.keys()
-            Sim3dSettings.model_validate({**SMALLEST_SIM, **content})
+            is_camera = page.name == "diffusercam.md"
+            model, smallest = (DiffuserCamSettings, SMALLEST_CAMERA) if is_camera else (Sim3dSettings, SMALLEST_SIM)
+            assert content.keys() <= model.model_fields.keys()
+            model.model_validate({**smallest, **content})
 
 
 def said_commands(page):
@@ -232,6 +258,24 @@ def test_the_result_samples_the_frames_field_from_its_first_pixel_on(pixel_um, e
     assert layout.scene.shape == (64 * enlarge, 96 * enlarge)
 
 
+# -- conventions of DiffuserCam ------------------------------------------------
+
+
+def camera(**changes):
+    return DiffuserCamSettings.model_validate({**SMALLEST_CAMERA, **changes})
+
+
+def test_halves_meet_where_the_page_says():
+    assert row_starts(61, camera()).argmax() == 30
+    assert row_starts(61, camera(shutter_shift_rows=10)).argmax() == 40
+    assert row_starts(61, camera(shutter="dual_outward", shutter_shift_rows=10)).argmin() == 40
+    starts = row_starts(61, camera(shutter_shift_rows=10))
+    assert starts[0] < starts[-1]  # the edge that is further away begins earlier
+    assert starts[39] == starts[41]
+    assert row_starts(61, camera(shutter="single")).argmin() == 0
+    assert row_starts(61, camera(shutter="single_reversed")).argmin() == 60
+
+
 # -- Python --------------------------------------------------------------------
 
 
@@ -288,6 +332,35 @@ def test_examples_of_sim_run(tmp_path, monkeypatch, capsys):
     kept = yaml.safe_load(Path("filaments/result.zarr/job.yml").read_text())["acquisition"]
     assert kept["pattern"]["kind"] == "vectors"
     assert len(kept["phases_rad"]) == 30
+
+
+def test_examples_of_diffusercam_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "diffusercam.md"
+    simulated = "simulate diffusercam --motion wave --displacement 6 --size 80 --out hand"
+    assert main(simulated.split()) == 0
+    job = yaml.safe_load(Path("hand/job.yml").read_text())
+    (asked,) = (block for block in map(yaml.safe_load, blocks(page, "yaml")) if "compare_with" in block)
+    job["acquisition"]["compare_with"] = {**asked["compare_with"], "n_iterations": 2}
+    job["fit"] = {"epochs": 5}
+    Path("hand/job.yml").write_text(yaml.safe_dump(job))
+    assert main(["reconstruct", "hand/job.yml"]) == 0
+
+    names = run_examples(page, {})
+    assert names["movie"].shape[0] == len(names["stored"].times_ms) == 24
+    assert names["still"].shape == (1, 1, *names["movie"].shape[1:])
+    assert names["stored"].comparison_names == ("conventional", "fista_tv")
+
+    # Sentences that the page explains are those that are said.
+    said = " ".join(page.read_text(encoding="utf-8").split())
+    for changes in ({"exposure_us": 30000}, {"row_time_us": None}, {"shutter": "single", "shutter_shift_rows": 3}):
+        job["acquisition"] = {**DiffuserCamSettings.model_validate(job["acquisition"]).model_dump(), **changes}
+        Path("hand/job.yml").write_text(yaml.safe_dump(job))
+        capsys.readouterr()
+        assert main(["reconstruct", "hand/job.yml", "--overwrite"]) == 2
+        sentence = capsys.readouterr().err.partition("napari-nstm: ")[2]
+        assert sentence.partition(" (")[0].partition("; takes")[0].strip() in said
+        job["acquisition"] = {**job["acquisition"], **{"exposure_us": 1320, "row_time_us": 110.08}}
 
 
 def test_examples_of_results_and_readme_run(acquisition, capsys):

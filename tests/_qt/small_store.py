@@ -27,6 +27,7 @@ def write_store(
     n_planes: int = 0,
     conventional: bool = True,
     series: bool = False,
+    in_colors: bool = False,
     drift_px=DRIFT_PX,
 ) -> StoredResult:
     """Write a result: a bright blob in the dark that drifts.
@@ -43,12 +44,15 @@ def write_store(
         Whether a conventional reconstruction is stored.
     series
         Whether a widefield series is stored too: one image at the first time, and one, twice as bright, at the last.
+    in_colors
+        Whether it holds red, green and blue, green twice as bright as red and four times as blue.
     drift_px
         u along (y, x).
     """
     y, x = np.meshgrid(*(np.arange(-_MARGIN, n + _MARGIN) for n in SHAPE), indexing="ij")
     phase = np.exp(-((y - BLOB[0]) ** 2 + (x - BLOB[1]) ** 2) / 60)
-    scene = np.stack([0.1 * phase, phase])
+    names, units = (("red", "green", "blue"), ("counts",) * 3) if in_colors else (("absorption", "phase"), ("", "rad"))
+    scene = np.stack([share * phase for share in ((0.5, 1.0, 0.25) if in_colors else (0.1, 1.0))])
     share = np.linspace(0, 1, 8)[:, None, None, None]  # the drift is steady in time
     pull_back = -share * np.reshape(drift_px, (2, 1, 1)) * np.ones((2, 8, 12))
     origin, spacing, shape = (-float(_MARGIN),) * 2, (8.0, 8.0), SHAPE
@@ -63,8 +67,8 @@ def write_store(
         job={"nstm": 1, "modality": "dpc", "raw": "raw.tif", "acquisition": {"pixel_size_um": PIXEL_UM}},
         shape=shape,
         pixel_size_um=(PIXEL_UM,) * len(shape),
-        channels=(Channel("absorption", ""), Channel("phase", "rad")),
-        presentation=(ChannelPresentation(), ChannelPresentation()),
+        channels=tuple(map(Channel, names, units)),
+        presentation=(ChannelPresentation(),) * len(names),
         frame_times_ms=TIMES_MS,
         times_ms=TIMES_MS,
         n_steps=100,

@@ -124,6 +124,64 @@ def test_times_of_many_frames_are_written_short(form, viewer, tmp_path):
     assert tuple(job.acquisition["timestamps_ms"]) == tuple(25.0 * k for k in range(8))
 
 
+# -- one image, grey or in colours ---------------------------------------------
+
+DIFFUSERCAM = {"pixel_size_um": 6.5, "row_time_us": 27.5, "exposure_us": 500, "background": {"kind": "constant"}}
+
+
+def camera_form(form, viewer, raw, psf, **more):
+    """Fill the form in as a user does who has a raw image and a PSF among their layers."""
+    viewer.add_image(psf, name="caustic", rgb=psf.shape[-1] in (3, 4))
+    viewer.add_image(raw, name="raw", rgb=raw.shape[-1] in (3, 4))
+    form.set_modality("diffusercam")
+    form.raw.choose(viewer.layers["raw"])
+    form.acquisition.set_content({**DIFFUSERCAM, "psf": "layer: caustic", **more})
+
+
+@pytest.mark.parametrize(
+    ("raw", "psf", "n"),
+    [
+        ((64, 72), (64, 72), 1),
+        ((1, 64, 72), (64, 72), 1),
+        ((3, 64, 72), (64, 72), 3),
+        ((64, 72, 3), (64, 72, 3), 3),
+        ((64, 72, 4), (64, 72, 4), 3),
+    ],
+)
+def test_an_image_of_any_colours_and_its_psf_come_from_layers(form, viewer, tmp_path, raw, psf, n):
+    rng = np.random.default_rng(1)
+    pixels, point = (rng.poisson(100, shape).astype(np.uint16) for shape in (raw, psf))
+    camera_form(form, viewer, pixels, point)
+    job = form.job(tmp_path / "r.zarr")
+    checked = check_job(job, form.reader()(), tmp_path)
+    assert checked.raw.frames.shape == (n, 64, 72)
+    colors = np.moveaxis(pixels[..., :3], -1, 0) if raw[-1] in (3, 4) else pixels.reshape(n, 64, 72)
+    np.testing.assert_array_equal(checked.raw.frames, colors)
+    np.testing.assert_array_equal(checked.raw.extras["psf"], point[..., :3] if psf[-1] == 4 else point)
+    assert f"1 image of 64 x 72 pixels{' in 3 colours' * (n > 1)}, 0 to" in checked.summary
+    assert len(checked.output_times_ms) == 24
+
+
+def test_the_psf_lies_upon_its_raw_image(form, viewer):
+    image = np.random.default_rng(1).poisson(100, (64, 72)).astype(np.uint16)
+    camera_form(form, viewer, image[None], image)
+    assert form.place_raw().startswith("raw was given pixels of 6.5 µm")
+    for layer in viewer.layers:
+        np.testing.assert_allclose(layer.scale[-2:], (6.5, 6.5))
+        assert [str(unit) for unit in layer.units[-2:]] == ["micrometer", "micrometer"]
+
+
+def test_what_is_missing_of_a_rolling_shutter_stands_at_its_row(form, viewer, tmp_path):
+    image = np.random.default_rng(1).poisson(100, (64, 72)).astype(np.uint16)
+    camera_form(form, viewer, image, image, row_time_us=None)
+    assert form.job(tmp_path / "r.zarr") is None
+    assert list(form.acquisition.problems()) == ["row_time_us"]
+    assert "Needed: a time in us" in form.acquisition.problems()["row_time_us"]
+    form.acquisition.editor("shutter").setCurrentText("Global")
+    assert form.job(tmp_path / "r.zarr").acquisition["shutter"] == "global"
+    assert form.acquisition.problems() == {}
+
+
 # -- axes that a method leaves open --------------------------------------------
 
 

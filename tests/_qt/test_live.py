@@ -1,5 +1,7 @@
 """Live layers follow previews in place, and leave alone what the user did."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -48,6 +50,64 @@ def test_one_image_a_channel_and_one_layer_of_arrows(viewer):
     np.testing.assert_allclose(motion.scale, (1, PX, PX))
     assert (motion.data[:, 0, 0] == 1).all(), "they stand at the frame that is shown"
     assert [str(unit) for unit in phase.units] == ["micrometer", "micrometer"]
+
+
+def in_colors(**more):
+    one = preview(**more)
+    scene = np.stack([0.5 * one.scene[1], one.scene[1], 0.25 * one.scene[1]])
+    return replace(one, scene=scene, channels=("red", "green", "blue"), units=("counts",) * 3)
+
+
+def test_colours_are_one_picture_from_the_first_preview_on(viewer):
+    live = LiveLayers(viewer, "ball")
+    live.show(in_colors(step_px=4), 0.0, TIMES_MS)
+    assert [layer.name for layer in viewer.layers] == ["red — ball", "green — ball", "blue — ball"]
+    assert [layer.blending for layer in viewer.layers] == ["opaque", "additive", "additive"]
+    assert all(layer.visible for layer in viewer.layers)
+    show(live, in_colors(low=2.0))
+    limits = {tuple(layer.contrast_limits) for layer in list(viewer.layers)[:3]}
+    assert limits == {(0.5, 3.0)}, "the darkest of all and the brightest"
+    assert viewer.layers[-1].edge_color[:, 3].any()
+
+
+def test_colours_that_were_deleted_come_back_in_their_order(viewer, tmp_path):
+    live = LiveLayers(viewer, "ball")
+    show(live, in_colors())
+    viewer.layers.remove(viewer.layers["red — ball"])
+    for _ in live.become(read_result(write_store(tmp_path / "a.zarr", in_colors=True))):
+        pass
+    assert [layer.name for layer in viewer.layers if layer.visible] == [
+        *(f"{color} — ball" for color in ("red", "green", "blue")),
+        "motion — ball",
+    ]
+
+
+def test_a_raw_image_that_is_larger_than_the_scene_makes_room(viewer):
+    raw = viewer.add_image(np.zeros((128, 128)), scale=(PX, PX))
+    same = viewer.add_image(np.zeros((64, 64)), scale=(PX, PX))
+    elsewhere = viewer.add_image(np.zeros((128, 128)), scale=(PX, PX), translate=(100, 0))
+    live = LiveLayers(viewer, "hand")
+    show(live, preview(step_px=4))
+    assert (raw.visible, same.visible, elsewhere.visible) == (False, True, True)
+    assert viewer.scene.camera.center[-2:] == pytest.approx((64 * PX / 2,) * 2)
+    raw.visible = True
+    show(live, preview())
+    assert raw.visible, "who wants to see it is not contradicted"
+
+
+def test_of_one_raw_image_the_slider_has_all_moments(viewer):
+    viewer.add_image(np.zeros((64, 64)), scale=(PX, PX))
+    live = LiveLayers(viewer, "hand")
+    show(live, preview(u_px=3))
+    assert viewer.dims.nsteps[0] == len(TIMES_MS)
+    assert viewer.dims.point[0] == 1, "the moment that is shown"
+    motion = viewer.layers["motion — hand"]
+    assert sorted(set(motion.data[:, 0, 0])) == [0, 1, 2]
+    assert not motion.edge_color[motion.data[:, 0, 0] != 1, 3].any()
+    n = len(motion.data)
+    show(live, preview(u_px=6))
+    assert len(motion.data) == n
+    np.testing.assert_allclose(motion.data[motion.data[:, 0, 0] == 1][:, 1, 2], 6, atol=1e-5)
 
 
 def test_layers_are_made_one_at_a_time_the_picture_first(viewer):

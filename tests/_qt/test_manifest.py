@@ -9,7 +9,14 @@ from napari._app_model.constants import MenuId
 
 import napari_nstm
 
-SAMPLES = ["DPC: moving target", "DPC: moving cells", "SIM: moving filaments", "SIM 3D: moving tubule"]
+SAMPLES = [
+    "DPC: moving target",
+    "DPC: moving cells",
+    "SIM: moving filaments",
+    "SIM 3D: moving tubule",
+    "DiffuserCam: a waving hand (simulated, one raw image)",
+    "DiffuserCam: a bouncing ball in colour (simulated, one raw image)",
+]
 
 _FILE = Path(napari_nstm.__file__).with_name("napari.yaml")
 

@@ -7,14 +7,18 @@ from napari.layers import Image
 from napari_nstm._qt.raw_layer import (
     KEY,
     acquisition_of,
+    array_axes_of,
     axes_of,
+    has_opacity,
     labels_for,
     may_be_raw,
+    may_belong_to_raw,
     n_images,
     pixel_size_um,
     place,
     plane_spacing_um,
     read_raw_layer,
+    shape_of,
     stretch_over_planes,
 )
 from napari_nstm.core.errors import InputError
@@ -85,6 +89,8 @@ def test_axes_that_nobody_knows_are_left_as_they_are():
         ((3, 5, 6, 8), None, "*yx", False, ("", "", "y", "x")),
         ((6, 8), None, "*yx", False, ("y", "x")),
         ((15, 4, 6, 8), "tzyx", "*yx", True, ("t", "z", "y", "x")),
+        ((6, 8), None, "cyx", False, ("y", "x")),
+        ((3, 6, 8), None, "cyx", False, ("c", "y", "x")),
     ],
 )
 def test_labels_are_given_only_where_they_are_known(shape, given, wanted, is_volume, labels):
@@ -147,6 +153,25 @@ def test_a_lazy_multiscale_layer_is_read_at_full_size():
     read = read_raw_layer(Image(levels, multiscale=True), {})
     assert isinstance(read.frames, np.ndarray)
     np.testing.assert_array_equal(read.frames, data)
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_colours_come_last_where_they_will_do_and_opacity_is_left_out(n):
+    pixels = np.arange(6 * 8 * n, dtype=np.uint8).reshape(6, 8, n)
+    raw = Image(pixels, rgb=True, scale=(2, 2), name="photo")
+    np.testing.assert_array_equal(read_raw_layer(raw, {}, in_colors=True).frames, pixels[..., :3])
+    assert (shape_of(raw), n_images(raw, "cyx"), array_axes_of(raw), has_opacity(raw)) == ((6, 8), 1, "yxc", n == 4)
+    assert place(raw, labels_for(raw, "cyx"), 0.5) == "photo was given pixels of 0.5 µm and units and axes y, x."
+    np.testing.assert_allclose(raw.scale, (0.5, 0.5))
+    assert array_axes_of(raw) == "yxc"
+
+
+def test_what_belongs_to_frames_is_none_itself():
+    psf = layer(metadata={KEY: {"kind": "array"}})
+    assert may_belong_to_raw(psf)
+    assert not may_be_raw(psf)
+    assert may_belong_to_raw(layer())
+    assert not may_belong_to_raw(layer(metadata={KEY: {"kind": "reconstruction"}}))
 
 
 def test_colours_are_refused_in_words():

@@ -47,6 +47,20 @@ def test_the_first_stack_is_chosen_and_described(viewer, picker):
     assert names(picker) == ["raw", "photo"]
 
 
+def test_colours_and_opacity_are_said(viewer, picker):
+    photo = viewer.add_image(np.zeros((16, 20, 4), np.uint8), rgb=True, name="photo")
+    assert picker.layer is photo
+    assert picker.about.text() == "16 × 20 in colours, uint8; its opacity is left out"
+
+
+def test_an_array_of_the_settings_is_no_raw_image(viewer, picker):
+    psf = viewer.add_image(np.zeros((16, 16)), name="PSF", metadata={KEY: {"kind": "array"}})
+    assert picker.layer is None
+    raw = add(viewer, "raw", (16, 16))
+    assert names(picker) == ["raw"]
+    assert picker.array_candidates() == [raw, psf]
+
+
 def test_the_choice_stays_while_layers_come_and_go(viewer, picker):
     raw = add(viewer, "raw")
     other = add(viewer, "other")

@@ -8,6 +8,8 @@ import pytest
 from qtpy.QtCore import QTimer
 
 from napari_nstm.core.data import RawData
+from napari_nstm.imaging.diffusercam.prepare import prepared
+from napari_nstm.imaging.diffusercam.settings import DiffuserCamSettings
 from napari_nstm.imaging.dpc.settings import DpcSettings
 from napari_nstm.imaging.registry import modality
 from napari_nstm.imaging.sim.frames import sim_frames
@@ -92,6 +94,36 @@ def test_a_sample_under_stripes_leaves_them_to_be_found(make_napari_viewer_proxy
     motion = viewer.layers[f"true motion — {name}"]
     last = motion.data[motion.data[:, 0, 0] == 14][:, 1, 1:]
     assert 2 < np.linalg.norm(last * truth.scale[1:], axis=1).max() / raw.scale[-1] < 6
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "colors"),
+    [
+        ("diffusercam_waving_hand", "waving hand", ("brightness",)),
+        ("diffusercam_bouncing_ball", "bouncing ball", ("red", "green", "blue")),
+    ],
+)
+def test_a_sample_of_one_raw_image_brings_its_psf(make_napari_viewer_proxy, key, name, colors):
+    viewer = make_napari_viewer_proxy()
+    viewer.open_sample("napari-nstm", key)
+    assert [layer.name for layer in viewer.layers if layer.visible] == [name]
+    raw, psf = viewer.layers[name], viewer.layers[f"PSF — {name}"]
+    truth = [viewer.layers[f"true {color} — {name}"] for color in colors]
+    assert (raw.axis_labels, raw.rgb) == (("y", "x"), len(colors) == 3)
+    assert raw.data.shape[:2] == psf.data.shape == (150, 200)
+    assert raw.data.dtype == psf.data.dtype == np.uint16
+    assert raw.data.max() < 65535, "nothing is saturated"
+    known = raw.metadata["napari_nstm"]
+    settings = DiffuserCamSettings.model_validate(known["acquisition"])
+    assert settings.psf == f"layer: {psf.name}"
+    assert known["times_ms"][-1] == pytest.approx(1e-3 * (74 * 110.08 + 1320))
+    assert tuple(raw.scale) == tuple(truth[0].scale[1:]) == (26, 26)
+    assert [layer.data.shape for layer in truth] == [(24, 76, 100)] * len(colors)
+    # The light on the sensor is that of the scene, as far as it falls onto it.
+    frames = np.moveaxis(np.atleast_3d(raw.data), -1, 0)
+    data = prepared(RawData(frames, {"psf": psf.data}), settings)
+    scene = np.mean([layer.data.mean(axis=0).sum() for layer in truth])
+    assert 0.5 < data.image.sum(axis=(1, 2)).mean() / scene < 1.1
 
 
 def centre_of_mass_um(layer):

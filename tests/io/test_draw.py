@@ -37,6 +37,21 @@ def test_grey_levels_are_what_the_key_says(tmp_path):
     assert (both.min(), both.max()) == (0, 255)
 
 
+def test_colours_share_the_limits_that_the_key_says(tmp_path):
+    ramp = np.linspace(0, 1, 64)[None].repeat(48, axis=0)
+    image = np.stack([ramp, 0.5 * ramp, np.zeros_like(ramp)], axis=-1)
+    sheet = Sheet(ramp.shape, [""], Key((0.0, 1.0), "counts", 0.1, in_colors=True), "nearest")
+    row = sheet.panel(image)[10, :: sheet.factor].astype(int)
+    np.testing.assert_allclose(row, 255 * image[0], atol=1)
+    # The ramp of the key has a stripe for each colour.
+    below = pixels(comparison_picture([("", image)], tmp_path / "p.png", pixel_size_um=0.1, limits=(0, 1)))[-90:]
+    for color in range(3):
+        others = [k for k in range(3) if k != color]
+        assert ((below[..., color] > 250) & (below[..., others] < 5).all(axis=-1)).any()
+    with pytest.raises(InputError, match="of one shape"):
+        comparison_picture([("", image), ("", ramp)], tmp_path / "q.png", pixel_size_um=0.1)
+
+
 def test_enlarging_keeps_pixels_centred_on_their_squares():
     image = np.zeros((9, 9))
     image[2, 6] = 1.0
@@ -62,6 +77,11 @@ def test_limits_leave_out_the_extremes_and_never_collapse():
     assert contrast_limits([np.full((3, 3), 2.0)]) == (1.5, 2.5)
     assert contrast_limits([np.array([np.nan, 0.0, 1.0])])[1] <= 1.0
     assert contrast_limits([np.full(3, np.nan)]) == (0.0, 1.0)
+
+
+def test_a_limit_of_next_to_nothing_is_nothing():
+    assert contrast_limits([np.linspace(4e-8, 1e5, 1001)[5:]])[0] > 0
+    assert contrast_limits([np.concatenate([np.full(50, 4e-8), np.linspace(0, 1e5, 1001)])])[0] == 0
 
 
 def test_motion_over_an_image_is_coloured_by_direction():

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
+from napari_nstm.core.data import Comparison
 from napari_nstm.core.errors import InputError, NstmError, StoreError
+from napari_nstm.core.grids import Channel
+from napari_nstm.core.presentation import ChannelPresentation
 from napari_nstm.core.warp import Canvas, MotionLattice
 from napari_nstm.io.movie import write_movie
 from napari_nstm.io.pace import movie_pace, movie_plan, speed_text
@@ -126,6 +129,44 @@ def test_arrows_appear_as_points_move_away(tmp_path, finished, small, arrow_colo
     assert first == 0
     assert last > 30
     assert colorful(tmp_path / "b.mp4", without) == [0, 0]
+
+
+@pytest.fixture
+def colorful(tmp_path, record):
+    """A result in colours: red on the left, twice as bright green in the middle, blue on the right."""
+    scene = np.zeros((3, 24, 31), np.float32)
+    for index, (columns, value) in enumerate([(slice(2, 8), 0.5), (slice(12, 18), 1.0), (slice(22, 28), 0.75)]):
+        scene[index, 6:18, columns] = value
+    canvas = Canvas(scene, (0.0,) * 2, (1.0,) * 2, 1)
+    motion = MotionLattice(np.zeros((2, 2, 3, 4), np.float32), (0.0,) * 2, (12.0,) * 2)
+    channels = tuple(Channel(name, "counts") for name in ("red", "green", "blue"))
+    changed = record.changed({"channels": channels, "presentation": (ChannelPresentation(),) * 3})
+    still = Comparison("conventional", (22.5,), scene[None, ::-1])  # red and blue exchanged
+    return StoreWriter.create(tmp_path / "rgb.zarr", changed).finish(
+        "finished", canvas, motion, {}, comparisons=[still]
+    )
+
+
+def test_colours_are_shown_as_they_are_also_side_by_side(tmp_path, colorful, small):
+    info = write_movie(colorful, tmp_path / "rgb.mp4", n_frames=1, side_by_side=True, arrows=False)
+    assert "Each colour is shown from 0 (black) to 1 counts (full)." in info.notices
+    frame = decode(tmp_path / "rgb.mp4", info.size)[0].astype(int)
+    # Six patches in a row: the exchanged ones of the conventional image, and those of the scene.
+    strong = np.ptp(frame[: info.size[1] - 70], axis=-1).max(axis=0)[:, None] > 90
+    columns = np.flatnonzero(strong.any(axis=-1))
+    patches = [part for part in np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1) if len(part) > 8]
+    # Of each its purest pixel: letters above are white.
+    down = [frame[: info.size[1] - 70, int(part.mean())] for part in patches]
+    middles = [column[np.ptp(column, axis=-1).argmax()] for column in down]
+    assert [int(np.argmax(color)) for color in middles] == [2, 1, 0, 0, 1, 2]
+    np.testing.assert_allclose([color.max() for color in middles], [127, 255, 191, 127, 255, 191], atol=14)
+
+
+def test_one_colour_can_be_shown_alone(tmp_path, colorful, small):
+    info = write_movie(colorful, tmp_path / "green.mp4", n_frames=1, channel="green")
+    picture = decode(tmp_path / "green.mp4", info.size)[0].astype(int)
+    assert np.ptp(picture[15:80], axis=-1).max() < 12, "grey"
+    assert info.notices[0].startswith("green is shown from 0 (black) to 1 counts (white)")
 
 
 def test_a_volume_shows_one_of_its_planes(tmp_path, record, small):

@@ -207,7 +207,7 @@ def test_info_says_what_how_and_how_it_went(finished, running):
         "finished (100 steps in 4.2 s.)",
         "24 x 31 pixels (y, x) of 0.25 x 0.25 um: 6 x 7.75 um",
         "absorption, phase (rad)",
-        "3 raw frames from 10 to 45 ms; 3 moments reconstructed",
+        "acquired from 10 to 45 ms; 3 moments reconstructed",
         "preset fast, seed 3, step 100 of 100",
         "3 at first, 0.5 at last",
         "31% is left at a shift of half a pixel",  # cos(0.4 pi): linear interpolation midway between samples

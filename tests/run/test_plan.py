@@ -117,6 +117,15 @@ def test_arrays_that_the_settings_name_are_read_and_hashed(plan_of, toy, tmp_pat
     assert replace(given, job=plan.job).input_hashes["dark"] != plan.input_hashes["dark"]
 
 
+def test_what_is_to_be_reconstructed_is_said_in_words(toy, job, frames, tmp_path, monkeypatch):
+    checked = check_job(load_job(job)[0], frames, tmp_path)
+    assert replace(checked, raw=RawData(frames[:1])).summary == "Toy camera: 1 frame of 48 x 48 pixels, 0 to 3 ms."
+    monkeypatch.setattr(type(toy), "raw_axes", "cyx")
+    for n, colors in ((1, ""), (3, " in 3 colours")):
+        said = replace(checked, raw=RawData(frames[:n])).summary
+        assert said == f"Toy camera: 1 image of 48 x 48 pixels{colors}, 0 to 3 ms."
+
+
 def test_a_job_is_checked_without_a_device(toy, job, frames, tmp_path):
     job["fit"]["device"] = "gpu:77"
     checked = check_job(load_job(job)[0], frames, tmp_path)

@@ -15,13 +15,14 @@ from napari_nstm._qt.form.editors import CalmComboBox
 from napari_nstm._qt.heading import heading
 from napari_nstm._qt.raw_layer import (
     acquisition_of,
-    axes_of,
+    array_axes_of,
     labels_for,
     n_images,
     pixel_size_um,
     place,
     plane_spacing_um,
     read_raw_layer,
+    shape_of,
 )
 from napari_nstm._qt.raw_picker import RawPicker
 from napari_nstm.core.data import RawData
@@ -31,6 +32,7 @@ from napari_nstm.imaging.base import Modality
 from napari_nstm.imaging.registry import modality, modality_names
 from napari_nstm.run.plan import read_frames
 
+_LAST = "diffusercam"  # the first of the alphabet is chosen before any frames are there: DPC
 _PIXEL_SIZE, _PLANES = "pixel_size_um", "plane_spacing_um"
 
 
@@ -76,7 +78,7 @@ class JobForm(QWidget):
             layout.addWidget(heading(title))
             layout.addLayout(part) if isinstance(part, QVBoxLayout) else layout.addWidget(part)
         layout.addStretch(1)
-        for name in modality_names():
+        for name in sorted(modality_names(), key=lambda name: name == _LAST):
             self._offer(name)
         self.method.currentIndexChanged.connect(self._method_picked)
         self.raw.chosen.connect(self._raw_chosen)
@@ -126,7 +128,7 @@ class JobForm(QWidget):
         content = {
             "modality": self.modality.name,
             "raw": self.raw.layer.name or "raw",
-            "axes": axes_of(self.raw.layer),
+            "axes": array_axes_of(self.raw.layer),
             "acquisition": self.acquisition.content(),
             "fit": self.fit.content(),
             "output": {"path": str(path), **self.output.content(), **output},
@@ -146,10 +148,11 @@ class JobForm(QWidget):
             Read anew; otherwise what was read is given again while the layers hold the same arrays.
         """
         layer, arrays = self.raw.layer, self.acquisition.arrays()
-        read = partial(read_raw_layer, layer, arrays)
+        in_colors = "c" in self.modality.raw_axes
+        read = partial(read_raw_layer, layer, arrays, in_colors=in_colors)
         if fresh:
             return read
-        held = (layer.data, *arrays.values())
+        held = (layer.data, in_colors, *arrays.values())
         if len(held) != len(self._held) or any(a is not b for a, b in zip(held, self._held, strict=True)):
             self._held, self._read = held, cache(read)
         return self._read
@@ -165,16 +168,22 @@ class JobForm(QWidget):
             That paths are relative to.
         """
         read, used, layer = self.reader(fresh=False), self.modality, self.raw.layer
-        job = Job(modality=used.name, raw=layer.name or "raw", axes=axes_of(layer), acquisition={})
+        job = Job(modality=used.name, raw=layer.name or "raw", axes=array_axes_of(layer), acquisition={})
         return lambda: read_frames(job, used, settings, read(), folder)
 
     def place_raw(self) -> str | None:
-        """Set the form's sizes on the raw layer; returns a sentence if that changed anything."""
+        """Set the form's sizes on the raw layer, and on images of its size that belong to it.
+
+        Returns a sentence if that changed anything about the raw layer.
+        """
         content, layer = self.acquisition.content(), self.raw.layer
         size, planes = content.get(_PIXEL_SIZE), content.get(_PLANES)
         if layer is None or not isinstance(size, int | float):
             return None
         labels = labels_for(layer, self.modality.raw_axes, is_volume=self._has(_PLANES))
+        for other in self.acquisition.array_layers():
+            if shape_of(other) == shape_of(layer)[-2:]:
+                place(other, ("y", "x"), float(size))
         return place(layer, labels, float(size), float(planes) if isinstance(planes, int | float) else None)
 
     # -- problems -----------------------------------------------------------
@@ -270,4 +279,4 @@ class JobForm(QWidget):
     def _show_frames(self) -> None:
         layer = self.raw.layer
         self.acquisition.n_frames = None if layer is None else n_images(layer, self.modality.raw_axes)
-        self.acquisition.set_layers(self.raw.candidates())
+        self.acquisition.set_layers(self.raw.array_candidates())

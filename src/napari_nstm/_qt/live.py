@@ -17,14 +17,17 @@ from napari_nstm._qt.layers.arrows import (
     motion_at,
     vectors_in_time,
 )
-from napari_nstm._qt.layers.result import ResultArrays, result_layers
-from napari_nstm._qt.raw_layer import KEY, known_of, units_of
+from napari_nstm._qt.layers.result import ResultArrays, channel_style, result_layers
+from napari_nstm._qt.raw_layer import KEY, is_of_a_run, known_of, units_of
+from napari_nstm._qt.solo import look_at
 from napari_nstm.core.events import Preview
+from napari_nstm.io.channels import brightness, is_rgb, looked_at
 from napari_nstm.io.draw import contrast_limits
 
 # Contrast follows the picture while it changes most, then stays, so that it does not flicker.
 _FOLLOWED_SHARE = 0.6
 _MOTION = "motion"
+_LARGER = 0.2  # than the field, of its size: more than the margin of a coarse picture
 
 
 class LiveLayers:
@@ -46,6 +49,8 @@ class LiveLayers:
         self._made: dict[str, Layer] = {}  # by the channel's name, or `_MOTION`
         self._limits: dict[str, tuple[float, float]] = {}
         self._points: ArrowPoints | None = None
+        self._made_room: NDArray[np.float64] | None = None  # size of the field that the camera looks at for it
+        self._spans = False  # whether arrows that are not seen give the slider all moments: the raw image has one
 
     @property
     def layers(self) -> list[Layer]:
@@ -80,9 +85,13 @@ class LiveLayers:
                     self._update_motion(preview, frame_times_ms)
                 else:
                     self._update_image(key, preview, follow=share_done < _FOLLOWED_SHARE)
-        # The channel to look at is the last; its motion comes next.
-        wanted = [preview.channels[-1], _MOTION, *preview.channels[:-1]]
-        missing = next((key for key in wanted if key not in self._made), None)
+        if not self.started:
+            self._make_room(preview)
+            for index in looked_at(preview.channels):
+                self._make_image(preview.channels[index], preview)
+            return
+        # The motion of what is looked at comes next.
+        missing = next((key for key in (_MOTION, *preview.channels) if key not in self._made), None)
         if missing == _MOTION:
             self._make_motion(preview, frame_times_ms)
         elif missing is not None:
@@ -111,8 +120,10 @@ class LiveLayers:
         """
         found = result_layers(result, self.name, arrow_color)
         moving = [made for made in found if _is_moving(made)]
-        # First what is seen: the last channel, and its motion.
-        for data, attributes, kind in [moving[-2], moving[-1], *moving[:-2]]:
+        # First what is seen, and its motion; the colours of a picture from the lowest.
+        seen = looked_at([channel.name for channel in result.channels])
+        order = [*seen, len(moving) - 1, *(index for index in range(len(moving) - 1) if index not in seen)]
+        for data, attributes, kind in (moving[index] for index in order):
             key = _known((data, attributes, kind)).get("channel", _MOTION)
             live = self._made.get(key)
             if live is not None and live in self._viewer.layers:
@@ -120,24 +131,41 @@ class LiveLayers:
                 self._slice_anew()
             else:
                 live = self._made[key] = Layer.create(data, attributes, kind)
-                self._viewer.add_layer(live)
+                if attributes.get("blending") == "opaque":
+                    self._insert_below(live)  # it would cover the other colours
+                else:
+                    self._viewer.add_layer(live)
             yield live
         for data, attributes, kind in (made for made in found if not _is_moving(made)):
             yield self._insert_below(Layer.create(data, attributes, kind))
 
     # -- inside -------------------------------------------------------------
 
+    def _make_room(self, preview: Preview) -> None:
+        """Hide images that begin where the field does and are larger: its raw image would stand around the scene."""
+        size = np.multiply(preview.scene.shape[-2:], np.multiply(preview.spacing_px, preview.pixel_size_um)[-2:])
+        hidden = []
+        for layer in self._viewer.layers:
+            if isinstance(layer, Image) and layer.visible and not is_of_a_run(layer):
+                low, high = layer.extent.world[:, -2:]
+                if np.all(np.abs(low) < _LARGER * size) and np.any(high - low > (1 + _LARGER) * size):
+                    hidden.append(layer)
+        for layer in hidden:
+            layer.visible = False
+        if hidden and self._viewer.dims.ndisplay == 2:
+            self._made_room = size
+            look_at(self._viewer, np.zeros(2), size)
+
     def _make_image(self, channel: str, preview: Preview) -> None:
         index = preview.channels.index(channel)
-        picture = np.array(preview.scene[index])
-        self._limits[channel] = contrast_limits([picture])
+        self._limits[channel] = _limits_of(preview, index)
         layer = Image(
-            picture,
+            np.array(preview.scene[index]),
             name=f"{channel} — {self.name}",
-            colormap="gray",
             contrast_limits=self._limits[channel],
-            visible=index == len(preview.channels) - 1,
+            visible=index in looked_at(preview.channels),
             interpolation2d="linear",  # a coarse picture is blurred, not of large pixels
+            **channel_style(preview.channels, index),
             **_placed(preview, {"channel": channel, "unit": preview.units[index]}),
         )
         self._made[channel] = layer
@@ -149,6 +177,9 @@ class LiveLayers:
     def _make_motion(self, preview: Preview, frame_times_ms: Sequence[float]) -> None:
         shape = tuple(n * s for n, s in zip(preview.scene.shape[1:], preview.spacing_px, strict=True))
         self._points = arrow_points(shape, preview.pixel_size_um)
+        dims, n = self._viewer.dims, len(frame_times_ms)
+        others = len(self._viewer.layers) > len(self.layers)
+        self._spans = others and (dims.ndim <= len(shape) or dims.nsteps[dims.ndim - len(shape) - 1] < n)
         data, colors, stretch = self._arrows(preview, frame_times_ms, 1.0)
         axes = "t" + "zyx"[-len(shape) :]
         layer = Vectors(
@@ -165,6 +196,10 @@ class LiveLayers:
         )
         self._made[_MOTION] = layer
         self._viewer.add_layer(layer)
+        if self._spans:
+            dims.set_point(dims.ndim - len(axes), layer.data[0, 0, 0])  # the slider is new
+            if self._made_room is not None:
+                look_at(self._viewer, np.zeros(2), self._made_room)  # napari looks at everything where an axis is new
 
     def _update_motion(self, preview: Preview, frame_times_ms: Sequence[float]) -> None:
         layer = self._made[_MOTION]
@@ -177,15 +212,15 @@ class LiveLayers:
 
     def _update_image(self, channel: str, preview: Preview, *, follow: bool) -> None:
         layer = self._made[channel]
-        picture = np.array(preview.scene[preview.channels.index(channel)])
+        index = preview.channels.index(channel)
         follow = follow and _is(layer, self._limits[channel])
         placed = _placed(preview, known_of(layer))
-        layer.data = picture
+        layer.data = np.array(preview.scene[index])
         layer.metadata = placed["metadata"]
         if not np.allclose(layer.scale, placed["scale"]):
             layer.scale = placed["scale"]
         if follow:
-            self._limits[channel] = contrast_limits([picture])
+            self._limits[channel] = _limits_of(preview, index)
             layer.contrast_limits = self._limits[channel]
 
     def _arrows(
@@ -194,14 +229,19 @@ class LiveLayers:
         """Return vectors at the slider's position, their colours, and by how much they are lengthened."""
         points = self._points
         u_px = motion_at(points, preview.motion_um, preview.motion_spacing_px)
+        visible = points.visible(brightness(preview.scene, preview.channels), preview.spacing_px, u_px)
         first, last = frame_times_ms[0], frame_times_ms[-1]
         if preview.time_ms > first and np.any(u_px):
             # As the result will, which is judged by its longest moment: this one goes on to the last frame.
-            stretch = points.stretch(u_px * (last - first) / (preview.time_ms - first))
-        visible = points.visible(np.asarray(preview.scene[-1]), preview.spacing_px, u_px)
+            stretch = points.stretch(u_px[:, visible] * (last - first) / (preview.time_ms - first))
         data = vectors_in_time(points, u_px[None])
         data[:, 0, 0] = np.interp(preview.time_ms, frame_times_ms, np.arange(len(frame_times_ms)))
-        return data, arrow_colors(u_px, visible, shortest_px=points.shortest_px(stretch)), stretch
+        colors = arrow_colors(u_px, visible, shortest_px=points.shortest_px(stretch))
+        if self._spans:
+            ends = np.zeros((2, *data.shape[1:]), data.dtype)
+            ends[1, 0, 0] = len(frame_times_ms) - 1
+            data, colors = np.concatenate([data, ends]), np.concatenate([colors, np.zeros_like(colors[:2])])
+        return data, colors, stretch
 
     def _turn(self, layer: Layer, data: Any, attributes: Mapping[str, Any], *, follow: bool) -> None:
         layer.data = data
@@ -230,6 +270,11 @@ class LiveLayers:
         self._viewer.layers.insert(lowest, layer)
         self._viewer.layers.selection.active = active
         return layer
+
+
+def _limits_of(preview: Preview, index: int) -> tuple[float, float]:
+    """Choose the values shown black and white; those of colours are the same for all."""
+    return contrast_limits(list(preview.scene) if is_rgb(preview.channels) else [preview.scene[index]])
 
 
 def _known(made: Any) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QLineEdit, QVBoxLayou
 from napari_nstm._qt.form.editors import CalmComboBox
 from napari_nstm._qt.form.row import ProblemLine
 from napari_nstm.core.errors import InputError
+from napari_nstm.io.channels import is_rgb
 from napari_nstm.io.pace import MoviePlan, movie_plan
 from napari_nstm.io.result import StoredResult
 
@@ -60,9 +61,13 @@ class MovieForm(QWidget):
         names = [] if stored is None else [channel.name for channel in stored.channels]
         self.channel.blockSignals(True)
         self.channel.clear()
-        self.channel.addItems(names)
-        # The last channel is what DPC is made for: the phase.
-        self.channel.setCurrentIndex(names.index(before) if before in names else len(names) - 1)
+        for index, name in enumerate(names):
+            self.channel.addItem(name, index)
+        if is_rgb(names):
+            self.channel.addItem("all colours", None)
+        # What is chosen for all is the last: the colours, or what DPC is made for, the phase.
+        chosen = self.channel.findText(before)
+        self.channel.setCurrentIndex(chosen if chosen >= 0 else self.channel.count() - 1)
         self.channel.blockSignals(False)
         self._form.setRowVisible(self.channel.parentWidget(), len(names) != 1)
         self._form.setRowVisible(self.plane.parentWidget(), self._is_volume)
@@ -81,7 +86,7 @@ class MovieForm(QWidget):
             "n_frames": _number(self.time_points, int, "frames", {}),
             "fps": _number(self.fps, float, "fps", {}),
             "plane": self._plane({}),
-            "channel": self.channel.currentIndex(),
+            "channel": self.channel.currentData(),
             "side_by_side": self.beside.isChecked(),
             "arrows": bool(self.arrows.currentData()),
             "arrow_color": self.arrows.currentData() or "direction",

@@ -13,6 +13,7 @@ from napari_nstm.core.errors import InputError
 KEY = "napari_nstm"  # in a layer's metadata: what this plugin knows of it
 
 _AXES = "tczyx"
+_COLORS = 3  # of an rgb layer; what comes after them is its opacity
 _OF_A_RUN = ("preview", "reconstruction", "motion", "conventional", "comparison", "view")
 
 
@@ -32,6 +33,11 @@ def may_be_raw(layer: Layer) -> bool:
     return isinstance(layer, Image) and known_of(layer).get("kind", "raw") == "raw"
 
 
+def may_belong_to_raw(layer: Layer) -> bool:
+    """Whether a layer may hold an array that the settings ask for."""
+    return may_be_raw(layer) or (isinstance(layer, Image) and known_of(layer).get("kind") == "array")
+
+
 def acquisition_of(layer: Layer) -> tuple[str, dict[str, Any]] | None:
     """Return modality and settings that came with the layer (samples bring them), or None."""
     known = known_of(layer)
@@ -41,15 +47,19 @@ def acquisition_of(layer: Layer) -> tuple[str, dict[str, Any]] | None:
 
 
 def array_of(layer: Image) -> Any:
-    """Return a layer's array; of a multiscale layer the full size."""
-    if layer.rgb:
-        raise InputError("raw", f"the colour image {layer.name}", "one intensity per pixel")
-    return layer.data[0] if layer.multiscale else layer.data
+    """Return a layer's array; of a multiscale layer the full size, of one in colours without its opacity."""
+    array = layer.data[0] if layer.multiscale else layer.data
+    return array[..., :_COLORS] if has_opacity(layer) else array
+
+
+def has_opacity(layer: Image) -> bool:
+    """Whether a layer in colours holds its opacity too."""
+    return bool(layer.rgb) and layer.data.shape[-1] > _COLORS
 
 
 def shape_of(layer: Image) -> tuple[int, ...]:
-    """Return the size of a layer's array; of a multiscale layer the full size."""
-    return tuple((layer.data[0] if layer.multiscale else layer.data).shape)
+    """Return the size of a layer along its axes, without colours; of a multiscale layer the full size."""
+    return tuple((layer.data[0] if layer.multiscale else layer.data).shape[: layer.ndim])
 
 
 def axes_of(layer: Image) -> str | None:
@@ -57,6 +67,15 @@ def axes_of(layer: Image) -> str | None:
     labels = "".join(layer.axis_labels)
     named = len(labels) == layer.ndim and set(labels) <= set(_AXES) and len(set(labels)) == len(labels)
     return labels if named else None
+
+
+def array_axes_of(layer: Image) -> str | None:
+    """Return the axes of a layer's array likewise, with its colours; those of a single image need no labels."""
+    axes = axes_of(layer)
+    if not layer.rgb:
+        return axes
+    known = axes or ("yx" if layer.ndim == 2 else None)
+    return None if known is None else f"{known}c"
 
 
 def labels_for(layer: Image, wanted: str, *, is_volume: bool = False) -> tuple[str, ...]:
@@ -75,6 +94,8 @@ def labels_for(layer: Image, wanted: str, *, is_volume: bool = False) -> tuple[s
     if known is not None:
         return tuple(known)
     last = wanted.removeprefix("*")
+    if wanted.startswith("c") and layer.ndim == len(wanted) - 1:
+        return tuple(wanted[1:])  # grey, or colours that are no axis of the layer
     open_ones = layer.ndim - len(last)
     if last == wanted or open_ones < 0:
         return tuple(wanted) if layer.ndim == len(wanted) else ("",) * layer.ndim
@@ -93,7 +114,7 @@ def n_images(layer: Image, wanted: str) -> int:
     return next((n for n in shape[:-2] if n > 1), 1)
 
 
-def read_raw_layer(layer: Image, extras: Mapping[str, Any]) -> RawData:
+def read_raw_layer(layer: Image, extras: Mapping[str, Any], *, in_colors: bool = False) -> RawData:
     """Take the frames out of a layer as they are; a lazy array is computed, so call it off the window's thread.
 
     Parameters
@@ -102,7 +123,11 @@ def read_raw_layer(layer: Image, extras: Mapping[str, Any]) -> RawData:
         Its data are not copied.
     extras
         Further arrays by the dotted name of their setting.
+    in_colors
+        Whether a layer in colours will do: its colours come last.
     """
+    if layer.rgb and not in_colors:
+        raise InputError("raw", f"the colour image {layer.name}", "one intensity per pixel")
     size, planes = pixel_size_um(layer), plane_spacing_um(layer)
     sizes = None if size is None else (size, size) if planes is None else (planes, size, size)
     arrays = {name: np.asarray(array) for name, array in extras.items()}

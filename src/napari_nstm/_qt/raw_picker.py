@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_nstm._qt.form.editors import CalmComboBox
 from napari_nstm._qt.form.row import ProblemLine
-from napari_nstm._qt.raw_layer import axes_of, may_be_raw, shape_of
+from napari_nstm._qt.raw_layer import axes_of, has_opacity, may_be_raw, may_belong_to_raw, shape_of
 
 _NOTHING = 'Drop a file of raw frames onto the viewer, or try a sample: <a href="sample">a moving target</a>.'
 
@@ -74,6 +74,10 @@ class RawPicker(QWidget):
     def candidates(self) -> list[Image]:
         """Return the layers that may hold raw frames, the newest first."""
         return [layer for layer in reversed(self._viewer.layers) if may_be_raw(layer)]
+
+    def array_candidates(self) -> list[Image]:
+        """Return the layers that may hold further arrays, the newest first."""
+        return [layer for layer in reversed(self._viewer.layers) if may_belong_to_raw(layer)]
 
     def show_problem(self, text: str) -> None:
         """Show what is wrong with the frames; an empty text takes it away."""
@@ -154,4 +158,6 @@ class RawPicker(QWidget):
         size = " × ".join(map(str, shape_of(layer)))
         axes = axes_of(layer)
         named = f" ({', '.join(axes)})" if axes else ""
-        self.about.setText(f"{size}{named}, {layer.dtype}")
+        colors = " in colours" if layer.rgb else ""
+        opacity = "; its opacity is left out" if has_opacity(layer) else ""
+        self.about.setText(f"{size}{named}{colors}, {layer.dtype}{opacity}")

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
+from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
 _MARGIN = 0.05  # of the canvas, around what is shown
@@ -95,8 +96,7 @@ class Solo:
             return
         extents = [layer.extent.world[:, -2:] for layer in self._shown]
         low, high = np.min([e[0] for e in extents], axis=0), np.max([e[1] for e in extents], axis=0)
-        viewer.scene.camera.center = (0.0, *((low + high) / 2))
-        viewer.scene.camera.zoom = float((1 - _MARGIN) * np.min(np.asarray(viewer.canvas.size) / (high - low)))
+        look_at(viewer, low, high)
 
     def _put_view_back(self) -> None:
         view, self._view = self._view, None
@@ -105,6 +105,12 @@ class Solo:
         self._viewer.scene.camera.zoom = view["zoom"]
         if view["bar"]:
             self._viewer.canvas.overlays.scale_bar.visible = True
+
+
+def look_at(viewer: ViewerModel, low: NDArray[np.floating], high: NDArray[np.floating]) -> None:
+    """Let the camera show a rectangle, given by its corners (y, x), as large as the canvas allows."""
+    viewer.scene.camera.center = (0.0, *((low + high) / 2))
+    viewer.scene.camera.zoom = float((1 - _MARGIN) * np.min(np.asarray(viewer.canvas.size) / (high - low)))
 
 
 def _among(layer: Layer, layers: Sequence[Layer]) -> bool:

@@ -46,6 +46,8 @@ class Key:
         Key to the arrows, if there are any.
     stamp, stamp_note
         The longest time stamp that will be set, and the line under it; empty for none.
+    in_colors
+        Whether images hold red, green and blue; each is shown from black to full by the same limits.
     """
 
     limits: tuple[float, float]
@@ -54,6 +56,7 @@ class Key:
     motion: MotionKey | None = None
     stamp: str = ""
     stamp_note: str = ""
+    in_colors: bool = False
 
 
 class Sheet:
@@ -103,7 +106,9 @@ class Sheet:
         self._stamp_end = footer.draw(self.base, ends, top + height + round(1.9 * em))
 
     def panel(self, image: NDArray[np.floating]) -> NDArray[np.uint8]:
-        """Turn an image (y, x) into grey levels (row, column, 3), enlarged."""
+        """Turn an image, (y, x) or (y, x, 3), into grey levels or colours (row, column, 3), enlarged."""
+        if image.ndim == 3:
+            return np.concatenate([self.panel(color)[..., :1] for color in np.moveaxis(image, -1, 0)], axis=-1)
         size = (image.shape[1] * self.factor, image.shape[0] * self.factor)
         # Pillow counts positions from the corner of a pixel: each image pixel stays centred on its square.
         enlarged = Image.fromarray(np.asarray(image, np.float32)).resize(size, _RESAMPLING[self.interpolation])
@@ -191,8 +196,10 @@ class _Footer:
         labels = [self._width(text) for text in self._limits]
         left = x + (width - self._ramp_px - sum(labels) - 2 * half) // 2 + labels[0] + half
         right = left + self._ramp_px
-        grey = np.linspace(0, 255, self._ramp_px).astype(np.uint8)
-        picture.paste(Image.fromarray(np.tile(grey, (height, 1))), (left, baseline - height))
+        ramp = np.linspace(0, 255, self._ramp_px).astype(np.uint8)[None, :, None]
+        rows = np.arange(height)[:, None, None] * 3 // height
+        lit = np.arange(3) == rows if self._key.in_colors else np.ones((height, 1, 3), bool)  # a stripe for each colour
+        picture.paste(Image.fromarray(np.where(lit, ramp, np.uint8(0))), (left, baseline - height))
         draw.rectangle((left - 1, baseline - height - 1, right, baseline), outline=LINE)
         draw_text(draw, (left - half, baseline), self._limits[0], self._small, anchor="rs")
         draw_text(draw, (right + half, baseline), self._limits[1], self._small)

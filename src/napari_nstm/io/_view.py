@@ -1,4 +1,4 @@
-"""What a movie shows of a result: one channel, and arrows of its motion."""
+"""What a movie shows of a result: one channel, or its colours, and arrows of its motion."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from napari_nstm.core.errors import InputError
 from napari_nstm.core.warp import Float
 from napari_nstm.io._sheet import MotionKey
 from napari_nstm.io.arrows import Arrows, arrow_grid, arrow_spacing, nice_stretch, visible_points
+from napari_nstm.io.channels import is_rgb
 from napari_nstm.io.colors import direction_colors, speed_colors
 from napari_nstm.io.draw import stretch_note, typical_length
 from napari_nstm.io.result import StoredResult
@@ -21,11 +22,13 @@ ArrowColor = Literal["direction", "speed"]
 
 
 class View:
-    """One channel, and of a volume one plane, of a result at any time."""
+    """One channel or all colours (None), and of a volume one plane, of a result at any time."""
 
-    def __init__(self, result: StoredResult, channel: int, plane: int | None) -> None:
-        self.result, self.channel = result, result.channels[channel]
-        self._index = channel
+    def __init__(self, result: StoredResult, channel: int | None, plane: int | None) -> None:
+        self.result, self._index = result, channel
+        self.in_colors = channel is None
+        self.name = "red, green, blue" if channel is None else result.channels[channel].name
+        self.unit = result.channels[channel or 0].unit
         volume = len(result.shape) == 3
         self.plane = (result.shape[0] // 2 if plane is None else plane) if volume else None
         if self.plane is not None and not 0 <= self.plane < result.shape[0]:
@@ -34,15 +37,15 @@ class View:
 
     @property
     def quantity(self) -> str:
-        """Name of the channel, with its unit."""
-        return self.channel.name + (f" ({self.channel.unit})" if self.channel.unit else "")
+        """Name of what is shown, with its unit."""
+        return self.name + (f" ({self.unit})" if self.unit else "")
 
     def image(self, time_ms: float) -> Float:
-        """Render the scene at a time: (y, x)."""
+        """Render the scene at a time: (y, x), or (y, x, 3) in colours."""
         return self._flat(self.result.scene_at(time_ms))
 
     def conventional(self) -> Float:
-        """Return the conventional reconstruction, (y, x)."""
+        """Return the conventional reconstruction, likewise."""
         image = self.result.conventional
         if image is None:
             raise InputError("side_by_side", "a result without a conventional reconstruction", "one that has it")
@@ -57,8 +60,8 @@ class View:
         return np.asarray(u_um / np.reshape(self.result.pixel_size_um[-2:], (2, 1)), np.float32)
 
     def _flat(self, scene: Float) -> Float:
-        image = scene[self._index]
-        return np.asarray(image if self.plane is None else image[self.plane])
+        image = scene if self.plane is None else scene[:, self.plane]
+        return np.asarray(np.moveaxis(image, 0, -1) if self._index is None else image[self._index])
 
 
 class Motion:
@@ -67,7 +70,9 @@ class Motion:
     def __init__(self, view: View, times: list[float], color: ArrowColor, factor: int) -> None:
         spacing = arrow_spacing(view.shape, factor)
         points = arrow_grid(view.shape, spacing)
-        self._points = points[:, visible_points(view.image(times[0]), points, spacing)]
+        first = view.image(times[0])
+        grey = first.mean(axis=-1) if view.in_colors else first
+        self._points = points[:, visible_points(grey, points, spacing)]
         self._vectors = np.stack([view.motion_px(time, self._points) for time in times])
         self._spacing = spacing
         self.stretch = nice_stretch(max(typical_length(vectors) for vectors in self._vectors), spacing)
@@ -88,10 +93,11 @@ class Motion:
         return Arrows(self._points, self._vectors[index] * self.stretch, self.colors[index], self._spacing)
 
 
-def channel_index(result: StoredResult, channel: str | int | None) -> int:
+def channel_index(result: StoredResult, channel: str | int | None) -> int | None:
+    """Return the index of a channel; where none is named that of the last one, or None: all colours."""
     names = [c.name for c in result.channels]
     if channel is None:
-        return len(names) - 1
+        return None if is_rgb(names) else len(names) - 1
     if isinstance(channel, str) and channel in names:
         return names.index(channel)
     if isinstance(channel, int) and 0 <= channel < len(names):

@@ -92,7 +92,7 @@ def visible_points(
 
 def nice_stretch(longest_px: float, spacing_px: float) -> float:
     """Choose by how much arrows are lengthened: not at all where their true length can be read."""
-    if longest_px <= 0 or 0.5 * spacing_px <= longest_px <= 2.5 * spacing_px:
+    if longest_px <= 0 or 0.5 * spacing_px <= longest_px <= 3 * spacing_px:
         return 1.0
     wished = spacing_px / longest_px
     return max((s for s in _NICE_STRETCHES if s <= wished), default=_NICE_STRETCHES[0])

@@ -68,8 +68,9 @@ def _field(record: StoreRecord) -> str:
 
 def _times(record: StoreRecord) -> str:
     first, last = record.frame_times_ms[0], record.frame_times_ms[-1]
-    frames, moments = len(record.frame_times_ms), len(record.times_ms)
-    return f"{frames} raw frames from {first:g} to {last:g} ms; {moments} moments reconstructed"
+    moments = len(record.times_ms)
+    # Frame times stand for moments where one image holds them all: they are not counted as frames.
+    return f"acquired from {first:g} to {last:g} ms; {moments} moment{'s' * (moments != 1)} reconstructed"
 
 
 def _fit(record: StoreRecord) -> str:
@@ -90,7 +91,9 @@ def _resampling(record: StoreRecord) -> str:
 
 
 def _numbers(values: object) -> str:
-    return ", ".join(f"{x:.4g}" for x in values) if isinstance(values, list) else str(values)
+    if isinstance(values, list) and all(isinstance(x, int | float) for x in values):
+        return ", ".join(f"{x:.4g}" for x in values)
+    return str(values)
 
 
 def _loss(record: StoreRecord) -> str:

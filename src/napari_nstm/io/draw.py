@@ -17,6 +17,7 @@ from napari_nstm.io.colors import direction_colors
 __all__ = ["comparison_picture", "contrast_limits", "motion_arrows"]
 
 _PERCENTILES = (0.5, 99.5)
+_NOTHING = 1e-5
 
 
 def contrast_limits(images: Sequence[NDArray[np.floating]]) -> tuple[float, float]:
@@ -26,7 +27,9 @@ def contrast_limits(images: Sequence[NDArray[np.floating]]) -> tuple[float, floa
     low, high = np.percentile(values, _PERCENTILES) if values.size else (0.0, 1.0)
     if high <= low:
         low, high = low - 0.5, high + 0.5
-    return float(low), float(high)
+    # What is next to nothing of the range is nothing: no key says 4e-08.
+    small = _NOTHING * (high - low)
+    return 0.0 if abs(low) < small else float(low), 0.0 if abs(high) < small else float(high)
 
 
 def comparison_picture(
@@ -40,12 +43,12 @@ def comparison_picture(
     motion_note: str = "",
     interpolation: Interpolation = "bicubic",
 ) -> Path:
-    """Draw images of the same field side by side, all with the same grey levels, and save the picture.
+    """Draw images of the same field side by side, all with the same grey levels or colours, and save the picture.
 
     Parameters
     ----------
     panels
-        (title, image (y, x)); a second line in a title is set smaller.
+        (title, image): (y, x), or (y, x, 3) in colours; a second line in a title is set smaller.
     path
         A PNG file.
     pixel_size_um
@@ -68,18 +71,21 @@ def comparison_picture(
     """
     target = Path(path)
     shapes = {np.shape(image) for _, image in panels}
-    if len(shapes) != 1 or len(next(iter(shapes))) != 2:
+    shape = next(iter(shapes), ())
+    in_colors = len(shape) == 3 and shape[-1] == 3
+    if len(shapes) != 1 or not (len(shape) == 2 or in_colors):
         got = ", ".join(" x ".join(map(str, shape)) for shape in sorted(shapes)) or "nothing"
-        raise InputError("panels", f"images of {got}", "images (y, x) of one shape")
+        raise InputError("panels", f"images of {got}", "images (y, x), or (y, x, 3), of one shape")
     images = [np.asarray(image, np.float32) for _, image in panels]
     arrows: list[Arrows | None] = [None] * len(panels)
     key_to_motion = None
     if motion is not None:
         index, field = motion
-        arrows[index], stretch = motion_arrows(images[index], field, enlargement(images[index].shape, len(panels)))
+        grey = images[index].mean(axis=-1) if in_colors else images[index]
+        arrows[index], stretch = motion_arrows(grey, field, enlargement(grey.shape, len(panels)))
         key_to_motion = MotionKey(("motion" + stretch_note(stretch), motion_note))
-    key = Key(limits or contrast_limits(images), quantity, pixel_size_um, key_to_motion)
-    sheet = Sheet(images[0].shape, [title for title, _ in panels], key, interpolation)
+    key = Key(limits or contrast_limits(images), quantity, pixel_size_um, key_to_motion, in_colors=in_colors)
+    sheet = Sheet((shape[0], shape[1]), [title for title, _ in panels], key, interpolation)
     picture = sheet.compose([sheet.panel(image) for image in images], arrows)
     try:
         with replacing(target) as stream:
@@ -115,9 +121,12 @@ def motion_arrows(image: NDArray[np.floating], motion_px: NDArray[np.floating], 
 
 
 def typical_length(vectors: NDArray[np.floating]) -> float:
-    """Return the 98th percentile of the lengths of vectors (component, ...); 0 where there are none."""
+    """Return the 90th percentile of the lengths of vectors (component, ...); 0 where there are none.
+
+    Some of those that are shown lie on noise, and go far.
+    """
     lengths = np.linalg.norm(vectors, axis=0)
-    return float(np.percentile(lengths, 98)) if lengths.size else 0.0
+    return float(np.percentile(lengths, 90)) if lengths.size else 0.0
 
 
 def stretch_note(stretch: float) -> str:

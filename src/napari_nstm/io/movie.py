@@ -43,7 +43,7 @@ class MovieInfo:
     duration_s
         How long it plays, once through.
     limits
-        Values shown black and white, in the channel's unit.
+        Values shown black and white (of colours: full), in the channel's unit.
     enlargement
         Picture pixels per pixel of the result.
     stretch
@@ -99,7 +99,7 @@ def write_movie(
     loop
         once: from the first moment to the last; boomerang: and back.
     channel
-        Name or index of what is shown; None: the last channel (the phase of DPC).
+        Name or index of what is shown; None: the colours, or the last channel (the phase of DPC).
     plane
         Plane of a volume; None: the middle one.
     side_by_side
@@ -214,6 +214,7 @@ def _sheet(
         motion=motion.key if motion else None,
         stamp=max(time_texts(times), key=len),
         stamp_note=speed_text(slowdown) if len(times) > 1 else "",
+        in_colors=view.in_colors,
     )
     titles = ["conventional", "NSTM"] if side_by_side else [""]
     return Sheet(view.shape, titles, key, interpolation, comfortable_px)
@@ -227,8 +228,9 @@ def _limits(view: View, times: list[float]) -> tuple[float, float]:
 def _notices(
     view: View, slowdown: float, limits: tuple[float, float], sheet: Sheet, motion: Motion | None
 ) -> tuple[str, ...]:
-    unit = f" {view.channel.unit}" if view.channel.unit else ""
-    found = [f"{view.channel.name} is shown from {limits[0]:.3g} (black) to {limits[1]:.3g}{unit} (white)."]
+    unit = f" {view.unit}" if view.unit else ""
+    shown, full = ("Each colour", "full") if view.in_colors else (view.name, "white")
+    found = [f"{shown} is shown from {limits[0]:.3g} (black) to {limits[1]:.3g}{unit} ({full})."]
     if abs(slowdown - 1) >= 0.02:
         found.append(f"The movie plays {speed_text(slowdown)} than real time.")
     if sheet.factor > 1:

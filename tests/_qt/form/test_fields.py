@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field, PositiveFloat
 from napari_nstm._qt.form.fields import field_specs, variant_specs
 from napari_nstm.core.hints import Hint
 from napari_nstm.core.settings import FitSettings, OutputSettings
+from napari_nstm.imaging.diffusercam.settings import DiffuserCamSettings
 from napari_nstm.imaging.dpc.settings import DpcSettings
 from napari_nstm.imaging.sim.settings import Sim3dSettings, SimSettings
 
@@ -110,6 +111,17 @@ def test_frequencies_and_counts_have_their_units():
 
     specs = {spec.name: (spec.label, spec.unit) for spec in field_specs(Stripes)}
     assert specs == {"ky_per_um": ("Ky", "1/µm"), "offset_counts": ("Offset", "counts"), "per_um": ("Per", "µm")}
+
+
+def test_a_diffusercam_needs_no_yaml_and_its_times_have_units():
+    specs = {spec.name: spec for spec in field_specs(DiffuserCamSettings)}
+    assert "yaml" not in {spec.kind for spec in specs.values()}
+    assert {name for name, spec in specs.items() if spec.kind == "union"} == {"background", "compare_with"}
+    assert (specs["row_time_us"].label, specs["row_time_us"].unit) == ("Row time", "µs")
+    units = {name: specs[name].unit for name in ("exposure_us", "shutter_shift_rows", "roll_px", "pixel_size_um")}
+    assert units == {"exposure_us": "µs", "shutter_shift_rows": "rows", "roll_px": "px", "pixel_size_um": "µm"}
+    assert specs["psf"].kind == "array"
+    assert len(specs["shutter"].choices) == 5
 
 
 @pytest.mark.parametrize("model", [SimSettings, Sim3dSettings])

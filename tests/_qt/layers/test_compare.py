@@ -27,6 +27,15 @@ def shown(viewer):
     return {layer.name for layer in viewer.layers if layer.visible}
 
 
+def test_all_colours_change_at_once(tmp_path):
+    viewer = ViewerModel()
+    add(viewer, tmp_path, "cells", in_colors=True)
+    colors = ("red", "green", "blue")
+    assert shown(viewer) == {*(f"{color} — cells" for color in colors), "motion — cells"}
+    assert toggle_comparison(viewer)
+    assert shown(viewer) == {*(f"conventional {color} — cells" for color in colors), "motion — cells"}
+
+
 def test_the_key_shows_the_one_and_the_other(viewer):
     bind_comparison(viewer)
     press = next(action for key, action in viewer.keymap.items() if str(key) == KEY_NAME)

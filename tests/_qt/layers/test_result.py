@@ -54,6 +54,39 @@ def test_images_hold_the_reconstruction(tmp_path):
     assert layers["conventional phase — cells"].contrast_limits == phase.contrast_limits
 
 
+def test_colours_add_up_to_one_picture(tmp_path):
+    layers = made(write_store(tmp_path / "a.zarr", in_colors=True))
+    # The lowest covers what lies below it, the others are added to it.
+    assert list(layers) == [
+        *(f"conventional {color} — cells" for color in ("red", "green", "blue")),
+        *(f"{color} — cells" for color in ("red", "green", "blue")),
+        "motion — cells",
+    ]
+    for kind, visible in (("conventional ", False), ("", True)):
+        found = [layers[f"{kind}{color} — cells"] for color in ("red", "green", "blue")]
+        assert [layer.colormap.name for layer in found] == ["red", "green", "blue"]
+        assert [layer.blending for layer in found] == ["opaque", "additive", "additive"]
+        assert [layer.visible for layer in found] == [visible] * 3
+        # White stays white: what is brightest of all is full.
+        assert len({tuple(layer.contrast_limits) for layer in found}) == 1
+        assert 0.7 < found[0].contrast_limits[1] <= 1
+
+
+def test_the_window_shows_the_colours_of_the_scene(tmp_path, make_napari_viewer_proxy):
+    viewer = make_napari_viewer_proxy(show=True)
+    viewer.add_image(np.full((80, 120), 255, np.uint8), scale=(PIXEL_UM, PIXEL_UM), name="white, below")
+    layers = result_layers(write_store(tmp_path / "a.zarr", in_colors=True), "cells")
+    for layer in layers[:-1]:
+        viewer.add_layer(Layer.create(*layer))
+    viewer.layers["white, below"].visible = True
+    camera = viewer.scene.camera
+    camera.center, camera.zoom = (0.0, *(PIXEL_UM * n for n in BLOB)), 300 / (SHAPE[0] * PIXEL_UM)
+    viewer.dims.set_current_step(0, 0)
+    picture = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+    middle = picture[tuple(n // 2 for n in picture.shape[:2])]
+    np.testing.assert_allclose(middle / middle[1], (0.5, 1.0, 0.25), atol=0.06)
+
+
 def test_other_comparisons_lie_hidden_below_with_times_of_their_own(tmp_path):
     layers = made(write_store(tmp_path / "a.zarr", series=True))
     names = list(layers)

@@ -12,6 +12,7 @@ from napari_nstm._qt.form.fields import FieldSpec
 
 LAYER_PREFIX = "layer: "
 _BROWSE = "File…"
+_COLORS = 3
 
 
 class ArrayEditor(CalmComboBox):
@@ -56,11 +57,16 @@ class ArrayEditor(CalmComboBox):
         return LAYER_PREFIX + str(self._chosen.name)
 
     def array(self) -> Any:
-        """Return the chosen layer's array, as the layer holds it; None for a file or nothing."""
+        """Return the chosen layer's array, as the layer holds it, but for opacity; None for a file or nothing."""
         if self._chosen is None or isinstance(self._chosen, str):
             return None
         data = self._chosen.data
-        return data[0] if getattr(self._chosen, "multiscale", False) else data
+        array = data[0] if getattr(self._chosen, "multiscale", False) else data
+        return array[..., :_COLORS] if getattr(self._chosen, "rgb", False) and array.shape[-1] > _COLORS else array
+
+    def layer(self) -> Any:
+        """Return the chosen layer; None for a file or nothing."""
+        return None if isinstance(self._chosen, str) else self._chosen
 
     def set_value(self, value: Any) -> None:
         """Choose by what `value` returns."""

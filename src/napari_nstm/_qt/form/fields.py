@@ -20,11 +20,13 @@ _UNIT_OF_SUFFIX = {
     "um": "µm",
     "nm": "nm",
     "mm": "mm",
+    "us": "µs",
     "ms": "ms",
     "s": "s",
     "deg": "°",
     "rad": "rad",
     "px": "px",
+    "rows": "rows",
     "counts": "counts",
 }
 _ABBREVIATIONS = {"na": "NA", "led": "LED", "rgb": "RGB", "psf": "PSF"}

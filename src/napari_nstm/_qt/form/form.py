@@ -83,6 +83,11 @@ class SettingsForm(QWidget):
         arrays = {dotted: editor.array() for dotted, editor in editors.items()}
         return {dotted: array for dotted, array in arrays.items() if array is not None}
 
+    def array_layers(self) -> list[Any]:
+        """Return the chosen layers themselves."""
+        rows = [row for row in self._section.rows() if isinstance(row.editor, ArrayEditor)]
+        return [row.editor.layer() for row in rows if row.editor.layer() is not None]
+
     def set_layers(self, layers: Iterable[Any]) -> None:
         """Take the image layers that arrays may come from; choices are kept where the layer still is."""
         kept = list(layers)

@@ -68,7 +68,7 @@ class ArrowPoints:
         Parameters
         ----------
         u_px
-            (axis, point) in pixels, or a stack of them.
+            (axis, point) in pixels, or a stack of them; of points that are shown: others may go anywhere.
         """
         moments = np.reshape(u_px, (-1, *np.shape(u_px)[-2:]))
         longest = max(typical_length(moment) for moment in moments)

@@ -22,6 +22,7 @@ from napari_nstm._qt.layers.arrows import (
 from napari_nstm._qt.raw_layer import KEY, units_of
 from napari_nstm.core.data import Comparison
 from napari_nstm.core.grids import Channel
+from napari_nstm.io.channels import brightness, is_rgb, looked_at
 from napari_nstm.io.draw import contrast_limits
 from napari_nstm.io.result import StoredResult, open_result
 
@@ -92,7 +93,9 @@ def read_result(source: str | Path | StoredResult) -> ResultArrays:
     points = points_for(stored.shape, stored.pixel_size_um, len(stored.times_ms))
     size = np.reshape(stored.pixel_size_um, (-1, 1))
     moments = [stored.displacement_at(time, where_px=points.points_px) / size for time in stored.times_ms]
-    first = stored.scene_at(stored.frame_times_ms[0])[-1]  # where the arrows start
+    names = [channel.name for channel in stored.channels]
+    first = brightness(stored.scene_at(stored.frame_times_ms[0]), names)  # where the arrows start
+    limits = tuple(_limits(channel) for channel in per_channel)
     return ResultArrays(
         record=stored.attributes,
         path=stored.path,
@@ -100,7 +103,7 @@ def read_result(source: str | Path | StoredResult) -> ResultArrays:
         times_ms=stored.times_ms,
         reconstruction=per_channel,
         comparisons=tuple(stored.comparison(name) for name in stored.comparison_names),
-        limits=tuple(_limits(channel) for channel in per_channel),
+        limits=shared_limits(limits) if is_rgb(names) else limits,
         points=points,
         u_px=np.asarray(moments, np.float32),
         visible=points.visible(first),
@@ -110,7 +113,7 @@ def read_result(source: str | Path | StoredResult) -> ResultArrays:
 def result_layers(
     result: ResultArrays | StoredResult, name: str, arrow_color: ArrowColor = "direction"
 ) -> list[LayerDataTuple]:
-    """Make the layers of a result; the one to look at is the last but one, its arrows the last.
+    """Make the layers of a result; what is to be looked at is the last but one (or three colours), its arrows the last.
 
     Parameters
     ----------
@@ -150,9 +153,9 @@ def recolor(layer: Vectors, by: ArrowColor) -> None:
 
 def _images(read: ResultArrays, name: str) -> list[LayerDataTuple]:
     still, moving = [], []
-    last = len(read.channels) - 1  # as in movies: the last channel is the one to look at
+    names = [channel.name for channel in read.channels]
     for index, channel in enumerate(read.channels):
-        shown = {"colormap": "gray", "contrast_limits": read.limits[index]}
+        shown = {**channel_style(names, index), "contrast_limits": read.limits[index]}
         about = {"channel": channel.name, "unit": channel.unit}
         # The same grey levels as the reconstruction, so that they can be compared.
         still += [_comparison(read, one, index, {**shown, "visible": False}, name) for one in read.comparisons]
@@ -160,10 +163,26 @@ def _images(read: ResultArrays, name: str) -> list[LayerDataTuple]:
             **_common(read, "reconstruction", about, read.times_ms),
             **shown,
             "name": f"{channel.name} — {name}",
-            "visible": index == last,
+            "visible": index in looked_at(names),  # as in movies
         }
         moving.append((read.reconstruction[index], attributes, "image"))
     return [*still, *moving]
+
+
+def channel_style(names: Sequence[str], index: int) -> dict[str, Any]:
+    """Return how a channel is drawn: grey, or as one of three colours that add up to a picture.
+
+    The lowest of three, red, covers what lies below, as a grey one does.
+    """
+    if not is_rgb(names):
+        return {"colormap": "gray"}
+    return {"colormap": names[index], "blending": "additive" if index else "opaque"}
+
+
+def shared_limits(limits: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Return limits that are the same for all colours: white stays white."""
+    low, high = min(one[0] for one in limits), max(one[1] for one in limits)
+    return ((low, high),) * len(limits)
 
 
 def _comparison(read: ResultArrays, one: Comparison, index: int, shown: Mapping[str, Any], name: str) -> LayerDataTuple:
@@ -181,7 +200,7 @@ def _comparison(read: ResultArrays, one: Comparison, index: int, shown: Mapping[
 
 
 def _motion(read: ResultArrays, name: str, arrow_color: ArrowColor) -> LayerDataTuple:
-    stretch = read.points.stretch(read.u_px)
+    stretch = read.points.stretch(read.u_px[..., read.visible])
     colors = arrow_colors(
         read.u_px,
         read.visible,

@@ -15,6 +15,7 @@ from napari_nstm.analysis.views import colored_by_depth, colored_by_time, depth_
 from napari_nstm.core.data import Circle, Drawing
 from napari_nstm.core.errors import NstmError
 from napari_nstm.imaging.registry import modality
+from napari_nstm.io.channels import brightness
 from napari_nstm.io.result import StoredResult
 from napari_nstm.io.text import format_length, time_texts
 from napari_nstm.run.job import acquisition_settings
@@ -31,7 +32,7 @@ def time_view(stored: StoredResult, name: str, limits: Limits, n: int = 3) -> li
     Parameters
     ----------
     stored
-        The result; its last channel is shown.
+        The result; its last channel is shown, or the mean of its colours.
     name
         What the user knows it as.
     limits
@@ -40,7 +41,7 @@ def time_view(stored: StoredResult, name: str, limits: Limits, n: int = 3) -> li
         Number of moments.
     """
     times = moments_of(stored.frame_times_ms, n)
-    moments = np.stack([stored.scene_at(time)[-1] for time in times])
+    moments = np.stack([_seen(stored, stored.scene_at(time)) for time in times])
     words = time_texts(list(times))
     size = stored.pixel_size_um
     axes = "zyx"[-len(size) :]
@@ -61,7 +62,7 @@ def depth_view(stored: StoredResult, name: str, limits: Limits) -> list[LayerDat
 
     Parameters are those of `time_view`; the result is a volume.
     """
-    volumes = (np.asarray(moment) for moment in stored.reconstruction[:, -1])
+    volumes = (_seen(stored, np.asarray(moment)) for moment in stored.reconstruction)
     colored = colored_by_depth(volumes, limits)
     planes, (depth, *plane) = stored.shape[0], stored.pixel_size_um
     first, step = on_slider(stored.times_ms, stored.frame_times_ms)
@@ -94,9 +95,9 @@ def spectra_view(stored: StoredResult, name: str) -> Drawing:
     except NstmError as error:
         missing = f"\nThe raw frames are not shown ({error})."
     if stored.conventional is not None:
-        images["conventional"] = stored.conventional[-1], stored.pixel_size_um[-1]
+        images["conventional"] = _seen(stored, stored.conventional), stored.pixel_size_um[-1]
     middle = (stored.frame_times_ms[0] + stored.frame_times_ms[-1]) / 2
-    images["reconstruction"] = stored.scene_at(middle)[-1], stored.pixel_size_um[-1]
+    images["reconstruction"] = _seen(stored, stored.scene_at(middle)), stored.pixel_size_um[-1]
     circles: tuple[Circle, ...] = getattr(used, "support_circles", lambda _: ())(settings)
     drawing = side_by_side(images, circles, f"Spectra of {name}")
     return Drawing(**{**drawing.__dict__, "note": drawing.note + missing})
@@ -108,6 +109,10 @@ def _one_image(frames: NDArray[np.generic], n_frames: int) -> NDArray[np.floatin
         return np.asarray(frames.mean(axis=0, dtype=np.float64))
     some = np.unique(np.linspace(0, len(frames) - 1, _AVERAGED).astype(int))
     return np.asarray(frames[some], np.float32)
+
+
+def _seen(stored: StoredResult, scene: NDArray[Any]) -> NDArray[np.float32]:
+    return brightness(scene, [channel.name for channel in stored.channels])
 
 
 def _key(picture: NDArray[np.uint8], stored: StoredResult, what: str, name: str) -> LayerDataTuple:
