@@ -110,7 +110,9 @@ def movie(
     out: Annotated[Path, typer.Argument(help="The movie: .mp4 or .gif.")],
     frames: Annotated[int | None, typer.Option(help="Moments to show; default: as the speed needs.")] = None,
     fps: Annotated[float | None, typer.Option(help="Frames per second; default: real time or a round factor.")] = None,
-    channel: Annotated[str | None, typer.Option(help="What is shown; default: all colours, or the last channel.")] = None,
+    channel: Annotated[
+        str | None, typer.Option(help="What is shown; default: all colours, or the last channel.")
+    ] = None,
     plane: Annotated[int | None, typer.Option(help="Plane of a volume; default: the middle one.")] = None,
     boomerang: Annotated[bool, typer.Option("--boomerang", help="Play forward and back.")] = False,
     side_by_side: Annotated[bool, typer.Option("--side-by-side", help="With the conventional result.")] = False,
