@@ -32,8 +32,8 @@ from napari_nstm.imaging.diffusercam.prepare import prepared
 
 CASES = ("hand-wave", "ball-bounce", "text-rotation", "hand-translation")
 STATIC_WEIGHTS = np.geomspace(1e-5, 3e-3, 6)
-TV_WEIGHTS = tuple(itertools.product((3e-4, 1e-3, 3e-3), (3e-6, 1e-5, 3e-5)))
-TV_SEARCH, TV_WHOLE = 60, 300
+TV_WEIGHTS = tuple(itertools.product((3e-5, 1e-4, 3e-4), (3e-6, 1e-5, 3e-5)))
+TV_SEARCH, TV_WHOLE = 200, 400
 Movie = NDArray[np.float32]
 
 

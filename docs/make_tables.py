@@ -12,6 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from napari_nstm.core.settings import FitRequest, FitSettings, Job, OutputSettings, Preset, Settings
+from napari_nstm.imaging.diffusercam import presets as diffusercam_presets
+from napari_nstm.imaging.diffusercam.layout import diffusercam_layout
+from napari_nstm.imaging.diffusercam.prepare import exposures_per_step
+from napari_nstm.imaging.diffusercam.settings import (
+    ConstantBackground as KnownCounts,
+)
+from napari_nstm.imaging.diffusercam.settings import (
+    CornerBackground,
+    DiffuserCamSettings,
+    FistaTv,
+    StaticOnly,
+)
+from napari_nstm.imaging.diffusercam.settings import (
+    ImageBackground as DarkImage,
+)
+from napari_nstm.imaging.diffusercam.shutter import rolling_shutter
+from napari_nstm.imaging.diffusercam.windows import windows
 from napari_nstm.imaging.dpc import presets as dpc_presets
 from napari_nstm.imaging.dpc.layout import dpc_grid
 from napari_nstm.imaging.dpc.settings import (
@@ -37,12 +54,18 @@ _UNIT_OF_KEY = {
     "regularization_phase": "1/rad²",
     "regularization_phase_conventional": "1/rad²",
     "value": "counts",
+    "psf_value": "counts",
+    "row_time_us": "µs",
+    "exposure_us": "µs",
+    "shutter_shift_rows": "rows",
+    "time_step_rows": "rows",
     "offset": "counts",
     "padding_planes": "planes",
     "times": "ms",
     "base_cells": "cells",
     "fine_cells": "cells",
 }
+_CAMERA_BACKGROUNDS = (CornerBackground, KnownCounts, DarkImage)
 _BACKGROUNDS = (NoBackground, ConstantBackground, ImageBackground, BlurBackground, NormalizedBackground)
 
 _WORDS = {
@@ -63,6 +86,8 @@ _EXAMPLE = DpcSettings(
     na_illumination=0.25,
     source_angles_deg=(90, 270, 0, 180),
 )
+_CAMERA_SHAPE = (1, 540, 640)
+_CAMERA = DiffuserCamSettings(pixel_size_um=26, psf="psf.tif", row_time_us=110.08, exposure_us=1320)
 # Said in `fit` itself.
 _NOT_ADVANCED = ("seed", "static")
 
@@ -84,6 +109,10 @@ def all_tables() -> dict[str, str]:
         "sim-timings": kinds_table(TIMING_KINDS.values()),
         "sim3d": settings_table(Sim3dSettings, without=SimSettings),
         "sim-presets": sim_presets_table(),
+        "diffusercam": settings_table(DiffuserCamSettings),
+        "diffusercam-backgrounds": kinds_table(_CAMERA_BACKGROUNDS),
+        "diffusercam-comparisons": kinds_table((StaticOnly, FistaTv)),
+        "diffusercam-presets": diffusercam_presets_table(),
         "job": settings_table(Job),
         "fit": settings_table(FitRequest),
         "output": settings_table(OutputSettings),
@@ -137,19 +166,38 @@ def _sim_preset(name: Preset, shape: tuple[int, ...]) -> Mapping[str, Any]:
     return make(layout, 1, n_batches).model_dump(mode="json")
 
 
+def _diffusercam_preset(name: Preset) -> Mapping[str, Any]:
+    make = {"fast": diffusercam_presets.fast, "paper": diffusercam_presets.paper}[name]
+    layout, shutter = diffusercam_layout(_CAMERA_SHAPE, _CAMERA), rolling_shutter(_CAMERA_SHAPE[1], _CAMERA)
+    n_windows = windows(shutter, exposures_per_step(layout, shutter)).n_windows
+    return make(layout, n_windows).model_dump(mode="json")
+
+
 def sim_presets_table() -> str:
     """Return a row for each value in which one of SIM's presets differs from DPC's of the same name."""
-    schema = FitSettings.model_json_schema()
     kinds: list[tuple[Preset, tuple[int, ...]]] = [(name, shape) for shape in _SIM_SHAPES for name in ("fast", "paper")]
-    presets = [_sim_preset(name, shape) for name, shape in kinds]
+    titles = [f"`{modality}`, `{name}`" for modality in ("sim", "sim3d") for name in ("fast", "paper")]
     others = [_dpc_preset(name) for name, _ in kinds]
+    return _differences(titles, [_sim_preset(name, shape) for name, shape in kinds], others)
+
+
+def diffusercam_presets_table() -> str:
+    """Return a row for each value in which one of DiffuserCam's presets differs from DPC's of the same name."""
+    names: tuple[Preset, Preset] = ("fast", "paper")
+    titles = [f"`{name}`" for name in names]
+    return _differences(titles, [_diffusercam_preset(n) for n in names], [_dpc_preset(n) for n in names])
+
+
+def _differences(
+    titles: Sequence[str], presets: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]
+) -> str:
+    schema = FitSettings.model_json_schema()
     rows = zip(
         _preset_rows(schema, schema, presets, "", skip=_NOT_ADVANCED),
         _preset_rows(schema, schema, others, "", skip=_NOT_ADVANCED),
         strict=True,
     )
-    head = ("key", *(f"`{modality}`, `{name}`" for modality in ("sim", "sim3d") for name in ("fast", "paper")))
-    return _table(head, [(row[0], *row[2:-1]) for row, other in rows if row[2:-1] != other[2:-1]])
+    return _table(("key", *titles), [(row[0], *row[2:-1]) for row, other in rows if row[2:-1] != other[2:-1]])
 
 
 def _preset_rows(

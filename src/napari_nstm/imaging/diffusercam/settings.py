@@ -88,7 +88,7 @@ class FistaTv(Choice):
         description="Weight of the total variation along y and x; 1 stands for the brightest part of the raw image.",
     )
     weight_time: NonNegativeFloat = Field(
-        default=1e-3, title="Weight in time", description="Weight of the total variation from moment to moment."
+        default=1e-4, title="Weight in time", description="Weight of the total variation from moment to moment."
     )
     n_iterations: int = Field(default=200, ge=1, le=100_000, title="Iterations", description="Iterations of FISTA.")
 
