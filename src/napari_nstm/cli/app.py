@@ -52,19 +52,23 @@ def demo(
 
 @app.command()
 def simulate(
-    modality: Annotated[str, typer.Argument(help="dpc, sim, sim3d, or any registered modality.")],
+    modality: Annotated[str, typer.Argument(help="dpc, sim, sim3d, diffusercam, or any registered modality.")],
     out: Annotated[Path, typer.Option(help="Folder for raw.tif, truth.tif, truth_motion.npy and job.yml.")],
     motion: Annotated[
         str, typer.Option(help="none, translation, rotation, shear, swirl, bend, vibration, bounce or wave.")
     ] = "swirl",
     displacement: Annotated[float, typer.Option(help="99th percentile of the displacement, in raw pixels.")] = 6.0,
-    size: Annotated[int, typer.Option(help="Raw pixels along y and x.")] = 256,
+    size: Annotated[int, typer.Option(help="Raw pixels along y and x (diffusercam: along x).")] = 256,
     noise: Annotated[
         float, typer.Option(help="Gaussian sigma, as a fraction of the background, or of the brightest pixel (SIM).")
     ] = 0.005,
     seed: Annotated[int, typer.Option(help="Seed of noise and target.")] = 0,
     target: Annotated[
-        str | None, typer.Option(help="What is looked at (dpc: usaf, cells; sim: usaf, beads, filaments, tubule).")
+        str | None,
+        typer.Option(
+            help="What is looked at (dpc: usaf, cells; sim: usaf, beads, filaments, tubule;"
+            " diffusercam: hand, ball, text)."
+        ),
     ] = None,
     forward: Annotated[str | None, typer.Option(help="How frames are made (dpc: linear or abbe).")] = None,
     option: Annotated[list[str] | None, typer.Option(help="A further choice of the modality, NAME=VALUE.")] = None,

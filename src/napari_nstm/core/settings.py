@@ -216,7 +216,7 @@ class Job(Settings):
     """One reconstruction, whole: raw data, how they were taken, how to fit them, where to put the result."""
 
     nstm: Literal[1] = Field(default=1, description="Version of the job format.")
-    modality: str = Field(description="dpc, sim, sim3d, or any registered modality.")
+    modality: str = Field(description="dpc, sim, sim3d, diffusercam, or any registered modality.")
     raw: str = Field(min_length=1, description="Raw frames; relative to the job file.")
     axes: str | None = Field(
         default=None, pattern=r"^[tczyx]+$", description="Axes of the raw array, where the file does not say."
