@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, field_validator, model_validator
 
-from napari_nstm.core.errors import InputError
+from napari_nstm.core.errors import InputError, input_error_from
 from napari_nstm.core.hints import Hint
 
 Preset = Literal["fast", "paper"]
@@ -31,6 +32,19 @@ class Choice(Settings):
     def model_post_init(self, context: Any, /) -> None:
         """Count the kind as given."""
         self.model_fields_set.add("kind")
+
+
+def of_its_kind(value: Any, kinds: Mapping[str, type[Settings]]) -> Any:
+    """Validate a mapping by the kind it names, so that an error names `background.path`, not pydantic's tag of it.
+
+    What names no known kind is returned as it is: the union's own error tells.
+    """
+    if isinstance(value, Mapping) and value.get("kind") in kinds:
+        try:
+            return kinds[value["kind"]].model_validate(dict(value))
+        except ValidationError as error:
+            raise input_error_from(error) from error
+    return value
 
 
 class AcquisitionSettings(Settings):

@@ -106,9 +106,7 @@ def psf_of(extras: Any) -> Float:
     if psf.dtype.kind not in "iuf":
         raise InputError("acquisition.psf", f"pixels of type {psf.dtype}", "real intensities")
     size = " x ".join(map(str, psf.shape))
-    psf = psf.reshape([n for axis, n in enumerate(psf.shape) if n > 1 or axis >= psf.ndim - 2])
-    if psf.ndim == 3 and psf.shape[-1] == 3 and psf.shape[0] != 3:
-        psf = np.moveaxis(psf, -1, 0)
+    psf = _colours_first(psf)
     if psf.ndim == 2:
         psf = psf[None]
     if psf.ndim != 3 or len(psf) not in (1, 3):
@@ -134,10 +132,7 @@ def backgrounds(raw: RawData, psf: Float, settings: DiffuserCamSettings) -> tupl
         return level, level
     if DARK not in raw.extras:
         raise InputError("acquisition.background.path", "no image", "an image taken without light")
-    dark = np.asarray(raw.extras[DARK], np.float32)
-    dark = dark.reshape([n for axis, n in enumerate(dark.shape) if n > 1 or axis >= dark.ndim - 2])
-    if dark.ndim == 3 and dark.shape[-1] == 3 and dark.shape[0] != 3:
-        dark = np.moveaxis(dark, -1, 0)
+    dark = _colours_first(np.asarray(raw.extras[DARK], np.float32))
     if dark.shape not in (raw.frames.shape, raw.frames.shape[1:]):
         got, takes = (" x ".join(map(str, shape)) for shape in (dark.shape, raw.frames.shape))
         raise InputError("acquisition.background.path", f"an image of {got}", f"one of {takes}, as the raw image")
@@ -145,6 +140,14 @@ def backgrounds(raw: RawData, psf: Float, settings: DiffuserCamSettings) -> tupl
         raise InputError("acquisition.background.path", "pixels that are NaN or infinite", "finite counts")
     per_psf = dark if dark.ndim == 2 or len(psf) == len(dark) else dark.mean(axis=0)
     return dark, per_psf
+
+
+def _colours_first(image: NDArray[Any]) -> NDArray[Any]:
+    """Drop axes of length 1 before the last two, and bring three colours that come last to the front."""
+    image = image.reshape([n for axis, n in enumerate(image.shape) if n > 1 or axis >= image.ndim - 2])
+    if image.ndim == 3 and image.shape[-1] == 3 and image.shape[0] != 3:
+        return np.moveaxis(image, -1, 0)
+    return image
 
 
 def binned(images: Float, factor: int) -> Float:

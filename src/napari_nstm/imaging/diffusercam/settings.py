@@ -10,14 +10,13 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     PositiveFloat,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
-from napari_nstm.core.errors import InputError, input_error_from
+from napari_nstm.core.errors import InputError
 from napari_nstm.core.hints import Hint
-from napari_nstm.core.settings import AcquisitionSettings, Choice, Settings
+from napari_nstm.core.settings import AcquisitionSettings, Choice, Settings, of_its_kind
 
 Shutter = Literal["dual", "dual_outward", "single", "single_reversed", "global"]
 ROLLING: tuple[Shutter, ...] = ("dual", "dual_outward", "single", "single_reversed")
@@ -208,14 +207,7 @@ class DiffuserCamSettings(AcquisitionSettings):
     @field_validator("background", "compare_with", mode="before")
     @classmethod
     def _by_kind(cls, value: Any, info: Any) -> Any:
-        # Validated here so that an error names `background.path`, without pydantic's tag of the variant between.
-        kinds = _KINDS[info.field_name]
-        if isinstance(value, Mapping) and value.get("kind") in kinds:
-            try:
-                return kinds[value["kind"]].model_validate(dict(value))
-            except ValidationError as error:
-                raise input_error_from(error) from error
-        return value
+        return of_its_kind(value, _KINDS[info.field_name])
 
     @model_validator(mode="after")
     def _consistent(self) -> DiffuserCamSettings:

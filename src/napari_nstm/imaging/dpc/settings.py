@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from napari_nstm.core.errors import InputError, input_error_from
+from napari_nstm.core.errors import InputError
 from napari_nstm.core.hints import Hint
-from napari_nstm.core.settings import Settings, TimedAcquisition
+from napari_nstm.core.settings import Settings, TimedAcquisition, of_its_kind
 
 
 class NoBackground(Settings):
@@ -200,12 +199,7 @@ class DpcSettings(TimedAcquisition):
     @classmethod
     def _by_kind(cls, value: Any) -> Any:
         # Validated here so that an error names `background.value`, without pydantic's tag of the variant between.
-        if isinstance(value, Mapping) and value.get("kind") in _KINDS:
-            try:
-                return _KINDS[value["kind"]].model_validate(dict(value))
-            except ValidationError as error:
-                raise input_error_from(error) from error
-        return value
+        return of_its_kind(value, _KINDS)
 
     # What is wrong by itself is found field by field, so that a form can name every problem at once.
     @field_validator("source_angles_deg")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, ValidationError, field_validator, model_validator
+from pydantic import Field, PositiveFloat, field_validator, model_validator
 
-from napari_nstm.core.errors import InputError, input_error_from
+from napari_nstm.core.errors import InputError
 from napari_nstm.core.hints import Hint
-from napari_nstm.core.settings import TimedAcquisition
+from napari_nstm.core.settings import TimedAcquisition, of_its_kind
 from napari_nstm.imaging.sim.choices import (
     OTF_KINDS,
     PATTERN_KINDS,
@@ -220,14 +219,7 @@ class SimSettings(TimedAcquisition):
     @field_validator("pattern", "otf", "timing", mode="before")
     @classmethod
     def _by_kind(cls, value: Any, info: Any) -> Any:
-        # Validated here so that an error names `otf.path`, without pydantic's tag of the variant between.
-        kinds = {"pattern": PATTERN_KINDS, "otf": OTF_KINDS, "timing": TIMING_KINDS}[info.field_name]
-        if isinstance(value, Mapping) and value.get("kind") in kinds:
-            try:
-                return kinds[value["kind"]].model_validate(dict(value))
-            except ValidationError as error:
-                raise input_error_from(error) from error
-        return value
+        return of_its_kind(value, {"pattern": PATTERN_KINDS, "otf": OTF_KINDS, "timing": TIMING_KINDS}[info.field_name])
 
     @model_validator(mode="after")
     def _consistent(self) -> SimSettings:
