@@ -5,14 +5,14 @@ from typing import Any
 
 from napari.components import ViewerModel
 from napari.layers import Layer, Points, Tracks
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QVBoxLayout
 
 from napari_nstm._qt.background import Background
-from napari_nstm._qt.file_names import complete, file_name, stored_path
+from napari_nstm._qt.file_names import complete, file_name
 from napari_nstm._qt.form.editors import CalmComboBox
 from napari_nstm._qt.layers.tracks import marked_points, points_layer, show_again, tracks_layer
 from napari_nstm._qt.raw_layer import known_of
-from napari_nstm._qt.task_row import in_words, message_label, set_words
+from napari_nstm._qt.result_panel import ResultPanel
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.trajectories import Trajectories
 from napari_nstm.io.result import StoredResult
@@ -22,7 +22,7 @@ _TABLE = "Table (*.csv)"
 _MARK = "Click on the sample, at any moment of the slider; then press Follow."
 
 
-class TracksPanel(QWidget):
+class TracksPanel(ResultPanel):
     """Chooses a Points layer and follows its points through the acquisition.
 
     Parameters
@@ -34,13 +34,10 @@ class TracksPanel(QWidget):
     """
 
     def __init__(self, viewer: ViewerModel, background: Background) -> None:
-        super().__init__()
-        self._viewer, self._background = viewer, background
-        self._stored: StoredResult | None = None
-        self._name = ""
+        super().__init__(background, "What came of following points")
+        self._viewer = viewer
         self._found: dict[Path, Trajectories] = {}  # the newest, by the result's place
         self._folder = Path.home()
-        self._busy = False
         self.combo = CalmComboBox()
         self.combo.setAccessibleName("Points to follow")
         self.combo.setToolTip("Points layer with the points to follow. Its scale and units count.")
@@ -54,7 +51,6 @@ class TracksPanel(QWidget):
         )
         self.save_button = QPushButton("Save table…")
         self.save_button.setToolTip("Write where the points are at every moment, and how fast, as CSV.")
-        self.message = message_label("What came of following points")
         grid = QGridLayout()
         grid.addWidget(self.combo, 0, 0)
         grid.addWidget(self.mark_button, 0, 1)
@@ -74,13 +70,6 @@ class TracksPanel(QWidget):
             event.connect(self._refill)
         self._refill()
 
-    def set_result(self, stored: StoredResult | None, name: str) -> None:
-        """Offer to follow points of a result; None: there is none."""
-        if stored_path(stored) != stored_path(self._stored):
-            set_words(self.message, "")
-        self._stored, self._name = stored, name
-        self._refresh()
-
     def mark(self) -> None:
         """Let the user click points: in the result's layer for them, or a new one."""
         if self._stored is None:
@@ -93,7 +82,7 @@ class TracksPanel(QWidget):
         self._viewer.layers.selection.active = layer
         layer.mode = "add"
         self.combo.setCurrentIndex(self.combo.findData(layer))
-        set_words(self.message, _MARK)
+        self._say(_MARK)
 
     def follow(self) -> None:
         """Follow the points of the chosen layer; their tracks come in the place of earlier ones of the result."""
@@ -101,7 +90,7 @@ class TracksPanel(QWidget):
         if stored is None or layer is None or self._busy:
             return
         if not len(layer.data):
-            set_words(self.message, f"{layer.name} holds no points: click on the sample to mark some.", problem=True)
+            self._say(f"{layer.name} holds no points: click on the sample to mark some.", problem=True)
             return
         try:
             points_um, at_ms = marked_points(layer, stored)
@@ -114,16 +103,15 @@ class TracksPanel(QWidget):
             found = stored.trajectories(points_um, at_ms)
             return found, tracks_layer(found, stored, name)
 
-        def done(made: Any) -> None:
+        def done(made: Any) -> str:
             found, tracks = made
             self._found[stored.path] = found
+            self._show(tracks, stored)
             n_tracks, n_moments = found.positions_um.shape[:2]
             count = "1 point" if n_tracks == 1 else f"{n_tracks} points"
-            self._end(" ".join([f"{count} followed through {n_moments} moments.", *found.notices]))
-            self._show(tracks, stored)
+            return " ".join([f"{count} followed through {n_moments} moments.", *found.notices])
 
-        self._begin("Following…")
-        self._background.submit(work, done, self._failed)
+        self._do("Following…", work, done)
 
     def save_to(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the tracks of the result as a table.
@@ -140,11 +128,10 @@ class TracksPanel(QWidget):
             return
         target = Path(path).expanduser().absolute()
         self._folder = target.parent
-        self._begin("Writing…")
-        self._background.submit(
+        self._do(
+            "Writing…",
             lambda: write_tracks(found, target, overwrite=overwrite),
-            lambda written: self._end(f"Saved: {written}."),
-            self._failed,
+            lambda written: f"Saved: {written}.",
         )
 
     def disconnect_viewer(self) -> None:
@@ -203,22 +190,6 @@ class TracksPanel(QWidget):
         if chosen:
             path, replace = complete(chosen, ".csv", (".csv",))
             self.save_to(path, overwrite=replace)
-
-    def _begin(self, text: str) -> None:
-        self._busy = True
-        set_words(self.message, text)
-        self._refresh()
-
-    def _failed(self, error: Exception) -> None:
-        text = in_words(error)
-        self._end("It failed; napari's notification says how." if text is None else text, problem=True)
-        if text is None:
-            raise error
-
-    def _end(self, text: str, *, problem: bool = False) -> None:
-        self._busy = False
-        set_words(self.message, text[:1].upper() + text[1:], problem=problem)
-        self._refresh()
 
     def _refresh(self) -> None:
         ready = self._stored is not None and not self._busy

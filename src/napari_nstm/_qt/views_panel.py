@@ -6,14 +6,14 @@ from typing import Any
 
 from napari.components import ViewerModel
 from napari.layers import Layer
-from qtpy.QtWidgets import QGridLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QPushButton, QSpinBox, QVBoxLayout
 
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.drawing_view import DrawingView
 from napari_nstm._qt.layers.compare import KEY_NAME, toggle_comparison
 from napari_nstm._qt.layers.views import depth_view, spectra_view, time_view
 from napari_nstm._qt.raw_layer import known_of
-from napari_nstm._qt.task_row import in_words, message_label, set_words
+from napari_nstm._qt.result_panel import ResultPanel
 from napari_nstm.core.data import Drawing
 from napari_nstm.io.draw import contrast_limits
 from napari_nstm.io.result import StoredResult
@@ -25,7 +25,7 @@ _DEPTH_NOTE = (
 )
 
 
-class ViewsPanel(QWidget):
+class ViewsPanel(ResultPanel):
     """A button for each view of a result; every view is a layer, or a drawing.
 
     Parameters
@@ -39,11 +39,8 @@ class ViewsPanel(QWidget):
     """
 
     def __init__(self, viewer: ViewerModel, view: DrawingView, background: Background) -> None:
-        super().__init__()
-        self._viewer, self._view, self._background = viewer, view, background
-        self._stored: StoredResult | None = None
-        self._name = ""
-        self._busy = False
+        super().__init__(background, "What came of a view")
+        self._viewer, self._view = viewer, view
         self.time_button = QPushButton("Coloured by time")
         self.time_button.setToolTip("Some moments of the acquisition at once, each in a colour of its own.")
         self.moments = QSpinBox()
@@ -61,7 +58,6 @@ class ViewsPanel(QWidget):
         self.compare_button.setToolTip(
             f"Show the conventional reconstruction in place of this result, and back; key {KEY_NAME} in the viewer."
         )
-        self.message = message_label("What came of a view")
         grid = QGridLayout()
         grid.addWidget(self.time_button, 0, 0)
         grid.addWidget(self.moments, 0, 1)
@@ -78,13 +74,6 @@ class ViewsPanel(QWidget):
         self.depth_button.clicked.connect(self.show_depths)
         self.spectra_button.clicked.connect(self.show_spectra)
         self.compare_button.clicked.connect(lambda: toggle_comparison(self._viewer))
-        self._refresh()
-
-    def set_result(self, stored: StoredResult | None, name: str) -> None:
-        """Offer the views of a result; None: there is none."""
-        if stored is None or self._stored is None or stored.path != self._stored.path:
-            set_words(self.message, "")
-        self._stored, self._name = stored, name
         self._refresh()
 
     def show_times(self) -> None:
@@ -108,7 +97,7 @@ class ViewsPanel(QWidget):
 
     def _make(self, make: Callable[..., Any], show: Callable[[Any], None]) -> None:
         stored, name = self._stored, self._name
-        if stored is None or self._busy:
+        if stored is None:
             return
         shown = self._limits(stored)
 
@@ -118,20 +107,7 @@ class ViewsPanel(QWidget):
             limits = shown or contrast_limits([stored.scene_at(time)[-1] for time in moments])
             return make(stored, name, limits)
 
-        def done(made: Any) -> None:
-            self._end("")
-            show(made)
-
-        def failed(error: Exception) -> None:
-            text = in_words(error)
-            self._end("It failed; napari's notification says how." if text is None else text, problem=True)
-            if text is None:
-                raise error
-
-        self._busy = True
-        set_words(self.message, "Drawing…")
-        self._refresh()
-        self._background.submit(work, done, failed)
+        self._do("Drawing…", work, show)
 
     def _limits(self, stored: StoredResult) -> tuple[float, float] | None:
         """Return the contrast that the user sees the result's last channel with."""
@@ -158,11 +134,6 @@ class ViewsPanel(QWidget):
         self._viewer.add_layer(layer)
         self._viewer.layers.selection.active = active
         return layer
-
-    def _end(self, text: str, *, problem: bool = False) -> None:
-        self._busy = False
-        set_words(self.message, text, problem=problem)
-        self._refresh()
 
     def _refresh(self) -> None:
         ready = self._stored is not None and not self._busy
