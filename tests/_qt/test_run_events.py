@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from napari_nstm._qt import panel as panel_module
+from napari_nstm._qt import form_check as check_module
 from napari_nstm._qt import session as session_module
 from napari_nstm._qt.panel import ReconstructPanel
 from napari_nstm._qt.session import RunEnd
@@ -85,7 +85,7 @@ def add(panel, qtbot, data, name, **more):
     """Add raw frames and fill the form in, as a sample does; wait until a run could begin."""
     known = {"kind": "raw", "modality": name, "acquisition": settings(name, **more)}
     layer = panel.viewer.add_image(data, name="raw", metadata={"napari_nstm": known})
-    qtbot.waitUntil(lambda: panel._checked is not None and panel._checked.modality.name == name, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.check.checked is not None and panel.check.checked.modality.name == name, timeout=20_000)
     return layer
 
 
@@ -172,18 +172,18 @@ def test_a_run_brings_the_frames_back_first(panel, qtbot):
 def test_checks_that_were_outrun_are_not_made(panel, qtbot, monkeypatch):
     add(panel, qtbot, frames(15, 64, 64), "sim")
     made = []
-    real = panel_module.check_job
+    real = check_module.check_job
 
     def check(job, raw, folder):
         made.append(job.acquisition["wavelength_um"])
         return real(job, raw, folder)
 
-    monkeypatch.setattr(panel_module, "check_job", check)
+    monkeypatch.setattr(check_module, "check_job", check)
     go = threading.Event()
     panel._background.submit(lambda: go.wait(10))
     for wavelength in (0.52, 0.53, 0.54):
         panel.form.acquisition.set_content({**panel.form.acquisition.content(), "wavelength_um": wavelength})
-        panel._check()
+        panel.check.now()
     go.set()
-    qtbot.waitUntil(lambda: bool(made) and panel._checked.settings.wavelength_um == 0.54)
+    qtbot.waitUntil(lambda: bool(made) and panel.check.checked.settings.wavelength_um == 0.54)
     assert made == [0.54]

@@ -1,35 +1,32 @@
 """The plugin's panel: one form, one button, and the picture sharpens in the viewer."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import napari
 from napari.layers import Layer
-from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
+from napari_nstm._qt.arrivals import Arrivals
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.closing import CloseGuard
 from napari_nstm._qt.drawing_view import DrawingView
+from napari_nstm._qt.form_check import MARKED, FormCheck
 from napari_nstm._qt.frames_tools import FramesTools
 from napari_nstm._qt.interrupted import InterruptedBanner
 from napari_nstm._qt.job_form import JobForm
 from napari_nstm._qt.layers.compare import bind_comparison
-from napari_nstm._qt.layers.result import ResultArrays, read_result
-from napari_nstm._qt.layers.time_text import DRAWN_MS, show_times
+from napari_nstm._qt.layers.time_text import show_times
 from napari_nstm._qt.live import LiveLayers
 from napari_nstm._qt.raw_layer import is_of_a_run, stretch_over_planes
 from napari_nstm._qt.result_tab import ResultTab
 from napari_nstm._qt.run_bar import RunBar
 from napari_nstm._qt.session import FitSession, RunEnd
-from napari_nstm.core.data import RawData
-from napari_nstm.core.errors import InputError, in_one_sentence
-from napari_nstm.core.events import Event, Failed, Notice, Prepared, Preview, Progress, Working
-from napari_nstm.io.result import StoredResult, open_result, read_record
-from napari_nstm.run.plan import CheckedJob, check_job
+from napari_nstm.core.events import Event, Notice, Prepared, Preview, Progress, Working
+from napari_nstm.io.result import read_record
+from napari_nstm.run.plan import CheckedJob
 from napari_nstm.run.runs import InterruptedRun, RunFolder
 
 PLUGIN, SAMPLE = "napari-nstm", "dpc_moving_target"
@@ -67,12 +64,11 @@ class ReconstructPanel(QWidget):
         self._background = Background(self)
         self._looks = Background(self)  # checks of the form must not hold up what a user asks to see
         self._watched: _Watched | None = None
-        self._n_steps = self._n_tasks = 0
+        self._n_steps = 0
         self._closed = False
-        self._checked: CheckedJob | None = None
-        self._check_number = 0
-        self._answered = False  # whether what is said above Run is the answer to a check
         self._make_widgets()
+        self.check = FormCheck(self.form, self.bar, self.session, self.runs, self._background)
+        self._arrivals = Arrivals(self._background, self.result.arrow_color.currentData)
         show_times(napari_viewer)
         bind_comparison(napari_viewer)
         self._guard = CloseGuard(self, self.session, self.shutdown)
@@ -80,7 +76,7 @@ class ReconstructPanel(QWidget):
         self.session.warm_up()
         self._background.submit(self.runs.clear)
         self._background.submit(self.runs.interrupted, done=self.banner.offer)
-        self._check_soon()
+        self.check.soon()
 
     # -- layout -------------------------------------------------------------
 
@@ -102,20 +98,16 @@ class ReconstructPanel(QWidget):
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.bar)
         self.setMinimumWidth(320)
-        self._check_timer = QTimer(self)
-        self._check_timer.setSingleShot(True)
-        self._check_timer.setInterval(_CHECK_DELAY_MS)
 
     def _connect(self) -> None:
-        self._check_timer.timeout.connect(self._check)
-        self.form.changed.connect(self._check_soon)
         self.form.raw.data_changed.connect(self._raw_replaced)
         self.form.raw.sample_asked.connect(lambda: self._viewer.open_sample(PLUGIN, SAMPLE))
         self.bar.run_asked.connect(self.run)
         self.bar.stop_asked.connect(self.stop)
         self.session.happened.connect(self._take)
         self.session.ended.connect(self._ended)
-        self.session.estimated.connect(self._estimated)
+        self._arrivals.opened.connect(self.result.set_result)
+        self._arrivals.failed.connect(partial(self.bar.say, problem=True))
         self.session.trouble.connect(partial(self.bar.say, problem=True))
         self.banner.resume_asked.connect(self._resume)
         self.banner.open_asked.connect(self._open_interrupted)
@@ -130,58 +122,7 @@ class ReconstructPanel(QWidget):
     @property
     def busy(self) -> bool:
         """Whether a run goes on, or its result is on its way into the viewer."""
-        return self.session.running or self._n_tasks > 0
-
-    # -- before Run ---------------------------------------------------------
-
-    def _check_soon(self) -> None:
-        self._check_timer.start()
-
-    def _check(self) -> None:
-        """Check what can be checked without the fitting process, then ask it what a run would need."""
-        self._check_number += 1
-        job = self.form.job(self.runs.new_path())
-        if job is None:
-            nothing = self.form.raw.layer is None
-            why = "Choose raw frames first." if nothing else "Mend what is marked ⚠ first."
-            self.bar.set_ready(False, why)
-            self.bar.show_outlook(None, why)
-            self._answered = False
-            return
-        self.bar.set_ready(True)
-        if not self._answered:
-            self.bar.show_outlook(None, "Looking at the frames…")
-        read, folder, number = self.form.reader(fresh=False), self.runs.path, self._check_number
-
-        def check() -> tuple[CheckedJob, RawData] | None:
-            if number != self._check_number:
-                return None  # while this one waited the form was edited again
-            raw = read()
-            return check_job(job, raw, folder), raw
-
-        def done(answer: tuple[CheckedJob, RawData] | None) -> None:
-            if answer is not None and number == self._check_number:
-                self._checked, raw = answer
-                self.session.estimate(job, raw, folder)
-
-        def failed(error: Exception) -> None:
-            if number == self._check_number:
-                self._not_runnable(error)
-
-        self._background.submit(check, done, failed)
-
-    def _not_runnable(self, error: Exception) -> None:
-        self._answered = False
-        shown = isinstance(error, InputError) and self.form.show_error(error)
-        self.bar.set_ready(False, "Mend what is marked ⚠ first.")
-        self.bar.show_outlook(None, "Mend what is marked ⚠ first." if shown else f"⚠ {in_one_sentence(error)}")
-
-    def _estimated(self, answer: Prepared | Failed) -> None:
-        if isinstance(answer, Prepared):
-            self._answered = True
-            self.bar.show_outlook(answer, "\n".join(self._checked.notices))
-        elif not self.form.show_problem(answer.field, answer.message):
-            self.bar.show_outlook(None, f"⚠ {answer.message}")
+        return self.session.running or self._arrivals.busy
 
     # -- run ----------------------------------------------------------------
 
@@ -196,7 +137,7 @@ class ReconstructPanel(QWidget):
         placed = self.form.place_raw()
         if placed:
             self._viewer.reset_view()
-        title, known = self._new_title(layer.name), self._checked
+        title, known = self._new_title(layer.name), self.check.checked
         times, ndim = ((0.0,), 0) if known is None else (known.frame_times_ms, _ndim(known))
         self.bar.say(placed or "")
         self.session.run(job, self.form.reader(), path, title)
@@ -214,7 +155,7 @@ class ReconstructPanel(QWidget):
         self._watch(_Watched(live, None, record.frame_times_ms, len(record.shape), record.shape))
 
     def _open_interrupted(self, run: InterruptedRun) -> None:
-        self._load(run.path, LiveLayers(self._viewer, self._new_title(run.title)), "")
+        self._arrivals.load(run.path, LiveLayers(self._viewer, self._new_title(run.title)), "")
 
     def _watch(self, watched: _Watched) -> None:
         self._watched = watched
@@ -254,45 +195,14 @@ class ReconstructPanel(QWidget):
         self.banner.set_resumable(True)
         failed = end.status in ("failed", "diverged")
         if failed and self.form.show_problem(end.field, end.message):
-            self.bar.set_ready(False, "Mend what is marked ⚠ first.")
+            self.bar.set_ready(False, MARKED)
             self.bar.say("The run did not start.", problem=True)
         else:
             self.bar.say(end.message, problem=failed)
         if end.path is None:
-            self._in_turns(live.remove(), DRAWN_MS)
+            self._arrivals.remove(live)
         else:
-            self._load(end.path, live, end.message)
-
-    def _load(self, path: Path, live: LiveLayers, message: str) -> None:
-        def read() -> tuple[StoredResult, ResultArrays]:
-            stored = open_result(path)
-            return stored, read_result(stored)
-
-        def show(answer: tuple[StoredResult, ResultArrays]) -> None:
-            stored, arrays = answer
-            self.result.set_result(stored, live.name)
-            self._in_turns(live.become(arrays, self.result.arrow_color.currentData()))
-            self._n_tasks -= 1
-
-        def failed(error: Exception) -> None:
-            # Ended before its first checkpoint: there is nothing but the pictures that were shown.
-            self._in_turns(live.remove(), DRAWN_MS)
-            self._n_tasks -= 1
-            self.bar.say(f"{message} {in_one_sentence(error)}".strip(), problem=True)
-
-        self._n_tasks += 1
-        self._background.submit(read, show, failed)
-
-    def _in_turns(self, steps: Iterator[Any], pause_ms: int = 0) -> None:
-        """Take one step at a time, and let the window's event loop turn between."""
-        self._n_tasks += 1
-        self._next_turn(steps, pause_ms)
-
-    def _next_turn(self, steps: Iterator[Any], pause_ms: int) -> None:
-        if self._closed or next(steps, None) is None:
-            self._n_tasks -= 1
-        else:
-            QTimer.singleShot(pause_ms, partial(self._next_turn, steps, pause_ms))
+            self._arrivals.load(end.path, live, end.message)
 
     # -- earlier results ----------------------------------------------------
 
@@ -338,7 +248,8 @@ class ReconstructPanel(QWidget):
         if self._closed:
             return
         self._closed = True
-        self._check_timer.stop()
+        self.check.stop()
+        self._arrivals.close()
         self.result.shutdown()
         self.session.shutdown()
         self._background.close()
