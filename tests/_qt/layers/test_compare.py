@@ -6,7 +6,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from tests._qt.small_store import write_store
 
-from napari_nstm._qt.layers.compare import KEY_NAME, bind_comparison, toggle_comparison
+from napari_nstm._qt.layers.compare import KEY_NAME, NEXT_KEY_NAME, bind_comparison, next_comparison, toggle_comparison
 from napari_nstm._qt.layers.result import result_layers
 
 
@@ -80,8 +80,29 @@ def test_without_a_conventional_reconstruction_it_is_said(tmp_path):
     assert shown(viewer) == before
 
 
-def test_the_key_is_nobody_elses():
+def test_another_key_goes_through_all_there_is(viewer):
+    of_conventional = viewer.layers["conventional phase — cells"]
+    about = {**of_conventional.metadata["napari_nstm"], "kind": "comparison", "comparison": "widefield"}
+    viewer.add_image(
+        of_conventional.data, name="widefield phase — cells", visible=False, metadata={"napari_nstm": about}
+    )
+    viewer.layers.selection.active = viewer.layers["phase — cells"]
+    before = shown(viewer)
+    assert next_comparison(viewer) == "conventional"
+    assert shown(viewer) == {"raw", "conventional phase — cells", "motion — cells"}
+    assert next_comparison(viewer) == "widefield"
+    assert shown(viewer) == {"raw", "widefield phase — cells", "motion — cells"}
+    assert toggle_comparison(viewer)  # the other key brings the result back from any of them
+    assert shown(viewer) == before
+    next_comparison(viewer)
+    next_comparison(viewer)
+    assert next_comparison(viewer) == "reconstruction"
+    assert shown(viewer) == before
+
+
+def test_the_keys_are_nobody_elses():
     from napari.utils.shortcuts import default_shortcuts
 
-    of_images = [name for name, keys in default_shortcuts.items() if any(str(key) == KEY_NAME for key in keys)]
-    assert all("labels" in name or "preserve" in name or "shapes" in name for name in of_images)
+    ours = {KEY_NAME, NEXT_KEY_NAME.replace("-", "+")}
+    taken = [name for name, keys in default_shortcuts.items() if any(str(key) in ours for key in keys)]
+    assert all("labels" in name or "preserve" in name or "shapes" in name for name in taken)
