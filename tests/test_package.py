@@ -78,7 +78,7 @@ def test_manifest_at_the_top_is_a_link_into_the_package():
     assert not (ROOT / "src/napari_nstm/napari.yaml").is_symlink()
 
 
-def test_wheel_holds_manifest_and_type_marker(tmp_path):
+def test_wheel_holds_manifest_type_marker_and_pages(tmp_path):
     output_of(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path))
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -86,6 +86,8 @@ def test_wheel_holds_manifest_and_type_marker(tmp_path):
         manifest = yaml.safe_load(archive.read("napari_nstm/napari.yaml"))
     assert manifest["name"] == "napari-nstm"
     assert "napari_nstm/py.typed" in names
+    pages = {f"napari_nstm/docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+    assert pages <= names, "the panel's links open them"
     assert {name.partition("/")[0] for name in names} == {
         "napari_nstm",
         f"napari_nstm-{napari_nstm.__version__}.dist-info",

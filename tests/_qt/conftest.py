@@ -15,6 +15,12 @@ def _screen():
         pytest.fail('no screen: run under xvfb-run -a -s "-screen 0 1600x1000x24"', pytrace=False)
 
 
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path_factory, monkeypatch):
+    """No test reads or writes the user's presets and last values, or another test's."""
+    monkeypatch.setenv("NAPARI_NSTM_CONFIG", str(tmp_path_factory.mktemp("config")))
+
+
 @pytest.fixture
 def window(make_napari_viewer_proxy, qtbot, tmp_path, monkeypatch):
     """A viewer with a small moving sample and the panel, opened as the menu does."""

@@ -40,6 +40,7 @@ class Striped:
     name: ClassVar[str] = "striped"
     title: ClassVar[str] = "Striped"
     Settings: ClassVar[type[AcquisitionSettings]] = StripedSettings
+    menu_order: ClassVar[int] = -1  # the first in the menu
     raw_axes: ClassVar[str] = "*yx"
     simulation_options: ClassVar[dict[str, tuple[str, ...]]] = {}
     estimates: ClassVar[tuple[str, ...]] = ("lines", "depth")

@@ -41,7 +41,7 @@ def shorten(window, epochs):
 
 
 def is_checked(window, qtbot):
-    qtbot.waitUntil(lambda: "free" in window.panel.bar.outlook.text(), timeout=60_000)
+    qtbot.waitUntil(lambda: "free" in window.panel.card.words, timeout=60_000)
 
 
 def canvas(viewer):
@@ -55,7 +55,7 @@ def test_the_sample_is_ready_to_run_and_ends_as_a_movie(camera, qtbot):
     assert panel.form.raw.layer.name == "waving hand"
     assert form.editor("psf").currentText() == "PSF — waving hand"
     is_checked(window, qtbot)
-    assert "1 image of 72 x 96 pixels, 0 to" in panel.bar.outlook.text()
+    assert "72 × 96 px" in panel.card.words
 
     form.set_content({**form.content(), "compare_with": {"kind": "fista_tv", "n_iterations": 5}})
     shorten(window, 12)
@@ -124,8 +124,8 @@ def test_a_ball_in_colours_stays_so_when_it_is_stopped_too_and_in_its_movie(came
     viewer, panel = window.viewer, window.panel
     assert panel.form.raw.about.text() == "72 × 96 (y, x) in colours, uint16"
     is_checked(window, qtbot)
-    assert "1 image of 72 x 96 pixels in 3 colours" in panel.bar.outlook.text()
-    assert "The PSF is grey" in panel.bar.outlook.text()
+    assert "72 × 96 px" in panel.card.words
+    assert "The PSF is grey" in panel.card.words
     shorten(window, 100_000)
     run(window)
     qtbot.waitUntil(lambda: panel.bar.progress.maximum() > 0 and panel.bar.progress.value() > 60, timeout=90_000)

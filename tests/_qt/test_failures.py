@@ -55,7 +55,7 @@ def test_out_of_memory(window, qtbot):
     import psutil
 
     panel = window.panel
-    qtbot.waitUntil(lambda: "free" in panel.bar.outlook.text(), timeout=60_000)
+    qtbot.waitUntil(lambda: "free" in panel.card.words, timeout=60_000)
     child = psutil.Process(panel.session.process_id)
     # As if the machine had no more: what it has now, and a little for the way to the first compile.
     child.rlimit(psutil.RLIMIT_AS, (child.memory_info().vms + 2**26,) * 2)

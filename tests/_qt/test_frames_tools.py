@@ -30,6 +30,7 @@ def striped(monkeypatch):
 def form(viewer, qtbot, striped):
     made = JobForm(viewer)
     qtbot.addWidget(made)
+    made.set_modality("striped")
     yield made
     made.disconnect_viewer()
 

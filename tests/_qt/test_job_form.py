@@ -250,3 +250,59 @@ def test_a_method_that_cannot_be_loaded_leaves_the_others(viewer, qtbot, monkeyp
     assert [made.method.itemData(i) for i in range(made.method.count())] == ["dpc"]
     assert "No module named foo" in made.method.toolTip()
     made.disconnect_viewer()
+
+
+# -- part of the frames --------------------------------------------------------
+
+
+def test_a_region_is_part_of_the_job_until_other_frames_are_chosen(form, viewer, qtbot, tmp_path):
+    add(viewer)
+    fill(form)
+    assert form.job(tmp_path / "r.zarr").region is None
+    with qtbot.waitSignal(form.changed):
+        form.region = (0, 8, 32, 48)
+    assert form.job(tmp_path / "r.zarr").region == (0, 8, 32, 48)
+    with qtbot.assertNotEmitted(form.changed):
+        form.region = (0, 8, 32, 48)
+    viewer.layers["raw"].data = frames(8)  # another time of the same sample, perhaps
+    assert form.region == (0, 8, 32, 48)
+    form.raw.choose(viewer.add_image(frames(), name="others"))
+    assert form.region is None
+
+
+def test_what_is_wrong_with_a_region_is_said(form, viewer, qtbot, tmp_path):
+    add(viewer)
+    fill(form)
+    form.region = (0, 8, 5, 48)
+    heard = []
+    form.region_problem.connect(heard.append)
+    assert form.job(tmp_path / "r.zarr") is None
+    assert "32 or more of both" in heard[-1]
+    form.clear_problems()
+    assert heard[-1] == ""
+
+
+# -- which methods there are ---------------------------------------------------
+
+
+def test_methods_stand_in_the_order_they_ask_for(viewer, qtbot, monkeypatch):
+    from tests._qt.striped import Striped
+
+    from napari_nstm._qt import job_form
+
+    def load(name):
+        used = Striped()
+        used.title = name
+        used.menu_order = {"a": 2, "c": 1, "long": -1}.get(name, 100)
+        return used
+
+    monkeypatch.setattr(job_form, "modality_names", lambda: ("a", "b", "c", "long"))
+    monkeypatch.setattr(job_form, "modality", load)
+    made = JobForm(viewer)
+    qtbot.addWidget(made)
+    assert [made.method.itemData(i) for i in range(made.method.count())] == ["long", "c", "a", "b"]
+    made.disconnect_viewer()
+
+
+def test_dpc_is_chosen_before_there_are_frames(form):
+    assert form.modality.name == "dpc"

@@ -49,6 +49,16 @@ def test_a_user_finds_everything_by_name(manifest):
     assert contributions.readers[0].accepts_directories
 
 
+def test_every_preference_says_what_it_is_and_takes_its_default(manifest):
+    pages = manifest.contributions.configurations
+    properties = [entry for page in pages.values() for entry in page.properties.values()]
+    assert len(properties) == 7
+    for entry in properties:
+        assert entry.description.endswith(".")
+        assert type(entry.default) is entry.python_type
+        entry.validate_instance(entry.default)
+
+
 def test_the_checkout_shows_the_same_manifest():
     link = Path(__file__).parents[2] / "napari.yaml"
     if not link.exists():

@@ -7,9 +7,10 @@ import threading
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QToolButton
 from tests._qt.small_store import write_store
 from tests._qt.video import decode
 
@@ -23,12 +24,12 @@ from napari_nstm.core.errors import InputError
 def _small(monkeypatch):
     """No enlargement: quick to encode."""
     monkeypatch.setattr("napari_nstm.io.movie.COMFORTABLE_PX", 120)
-    monkeypatch.setattr("napari_nstm.io.movie._COMFORTABLE_GIF_PX", 120)
+    monkeypatch.setattr("napari_nstm.io.movie.COMFORTABLE_GIF_PX", 120)
 
 
 @pytest.fixture
 def panel(background, qtbot, stored):
-    made = MoviePanel(background)
+    made = MoviePanel(ViewerModel(), background)
     qtbot.addWidget(made)
     made.set_result(stored, "cells: no. 1")
     made.show()
@@ -84,7 +85,7 @@ def said(panel):
 
 
 def problem(panel, field):
-    return panel.form._editors[field][1].text()
+    return panel.form._rows[field].problem()
 
 
 def left_behind(tmp_path):
@@ -120,7 +121,7 @@ def test_choices_reach_the_file(panel, qtbot, tmp_path):
     form.time_points.setText("4")
     form.fps.setText("10")
     form.loop.setCurrentIndex(form.loop.findText("there and back"))
-    form.beside.setChecked(True)
+    form.comparison.setCurrentIndex(form.comparison.findText("conventional"))
     panel.export_to(tmp_path / "a.gif")
     finish(qtbot, panel)
     both = iio.imread(tmp_path / "a.gif")
@@ -134,7 +135,7 @@ def test_choices_reach_the_file(panel, qtbot, tmp_path):
     vivid = np.ptp(both[3, :90].astype(int), axis=-1) > 60
     assert vivid[:, half:].sum() > 10 > vivid[:, :half].sum()
     form.arrows.setCurrentIndex(form.arrows.findText("none"))
-    form.beside.setChecked(False)
+    form.comparison.setCurrentIndex(0)
     panel.export_to(tmp_path / "b.gif")
     finish(qtbot, panel)
     alone = iio.imread(tmp_path / "b.gif")
@@ -166,6 +167,7 @@ def test_the_last_channel_is_shown_unless_another_was_chosen(panel, qtbot, tmp_p
 def test_planes_are_asked_for_in_volumes_only(panel, qtbot, tmp_path):
     assert not panel.form.plane.isVisible()
     panel.set_result(write_store(tmp_path / "volume.zarr", n_planes=4), "volume")
+    panel.form.more.set_open()
     assert panel.form.plane.isVisible()
     assert "middle (2)" in panel.form.plane.placeholderText()
     panel.form.time_points.setText("1")
@@ -176,12 +178,119 @@ def test_planes_are_asked_for_in_volumes_only(panel, qtbot, tmp_path):
     assert "Plane 3 of 4 is shown." in finish(qtbot, panel)
 
 
-def test_no_conventional_no_comparison(panel, tmp_path):
-    panel.form.beside.setChecked(True)
+def test_what_the_result_holds_can_stand_beside(panel, qtbot, tmp_path):
+    choice = panel.form.comparison
+    assert [choice.itemText(index) for index in range(choice.count())] == ["none", "conventional"]
+    panel.set_result(write_store(tmp_path / "series.zarr", series=True), "series")
+    choice.setCurrentIndex(choice.findText("widefield"))
+    panel.form.time_points.setText("1")
+    panel.form.size.setText("800")
+    panel.export_to(tmp_path / "a.png")
+    finish(qtbot, panel)
+    both = iio.imread(tmp_path / "a.png")
+    choice.setCurrentIndex(0)
+    panel.export_to(tmp_path / "b.png")
+    finish(qtbot, panel)
+    alone = iio.imread(tmp_path / "b.png")
+    bright = (both[100:250] > 240).all(axis=-1)
+    assert min(bright[:, :400].sum(), bright[:, 400:].sum()) > 500
+    assert not (alone[100:250] > 240).all(axis=-1)[:, :200].any()
+    assert both.shape[0] < alone.shape[0] - 150
+
+
+def test_no_comparison_where_the_result_holds_none(panel, tmp_path):
+    panel.form.comparison.setCurrentIndex(1)
     panel.set_result(write_store(tmp_path / "without.zarr", conventional=False), "without")
-    assert not panel.form.beside.isEnabled()
-    assert not panel.form.beside.isChecked()
-    assert "no conventional" in panel.form.beside.toolTip()
+    assert not panel.form.comparison.isEnabled()
+    assert panel.form.wishes()["comparison"] is None
+    assert "no conventional" in panel.form.comparison.toolTip()
+
+
+def test_numbered_pictures_are_as_wide_as_asked_and_bare(panel, qtbot, tmp_path):
+    panel.form.time_points.setText("3")
+    panel.form.size.setText("640")
+    panel.export_to(tmp_path / "full.png")
+    assert "full-0001.png (the first of 3 frames of 640 x " in finish(qtbot, panel)
+    for box in (panel.form.scale_bar, panel.form.time_stamp, panel.form.color_key):
+        box.setChecked(False)
+    panel.export_to(tmp_path / "bare.png")
+    finish(qtbot, panel)
+    full, bare = (iio.imread(tmp_path / f"{name}-0003.png") for name in ("full", "bare"))
+    assert full.shape[1] == bare.shape[1] == 640
+    assert full.shape[0] > bare.shape[0] + 20
+    assert len(left_behind(tmp_path)) == 6
+    panel.export_to(tmp_path / "bare.png")
+    assert finish(qtbot, panel) == f"⚠ {tmp_path / 'bare-0001.png'} exists already."
+
+
+def test_a_dialog_that_asked_about_one_name_allows_no_other(panel, qtbot, tmp_path, monkeypatch):
+    panel.form.time_points.setText("2")
+    (tmp_path / "a-0002.png").write_text("precious")
+    chosen = (str(tmp_path / "a.png"), "Numbered pictures (*.png)")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: chosen)
+    qtbot.mouseClick(panel.button, Qt.MouseButton.LeftButton)
+    assert finish(qtbot, panel) == f"⚠ {tmp_path / 'a-0002.png'} exists already."
+    assert (tmp_path / "a-0002.png").read_text() == "precious"
+
+
+@pytest.mark.parametrize(("kind", "first"), [("png", "Numbered"), ("gif", "Animated"), ("mp4", "Video")])
+def test_the_dialog_proposes_the_preferred_format(panel, qtbot, monkeypatch, kind, first):
+    asked = []
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *arguments: asked.append(arguments) or ("", ""))
+    panel.set_default_format(kind)
+    qtbot.mouseClick(panel.button, Qt.MouseButton.LeftButton)
+    _, _, path, kinds = asked[0]
+    assert path.endswith(f"cells_no._1.{kind}")
+    assert kinds.startswith(first)
+    assert len(kinds.split(";;")) == 3
+
+
+def test_what_rarely_matters_opens_where_it_is_wrong(panel, qtbot, tmp_path):
+    form = panel.form
+    assert not form.more.is_open()
+    for edit, field in ((form.fps, "fps"), (form.size, "size")):
+        form.more.set_open(False)
+        edit.setText("0")
+        assert form.more.is_open()
+        assert problem(panel, field)
+        edit.clear()
+    form.size.setText("90")  # only who lays it out knows that this is too little
+    panel.export_to(tmp_path / "a.mp4")
+    assert "see what is marked above" in finish(qtbot, panel)
+    assert "a width of at least" in problem(panel, "size")
+
+
+def test_what_does_not_apply_to_the_canvas_rests_and_says_why(panel):
+    form = panel.form
+    drawn = (form.channel, form.arrows, form.comparison, form.scale_bar, form.time_stamp, form.color_key)
+    assert all(widget.isEnabled() for widget in drawn)
+    assert not form.moves.isEnabled()
+    assert form.moves.toolTip() == "Of the canvas only."
+    before = [widget.toolTip() for widget in drawn]
+    form.picture.setCurrentIndex(1)
+    assert not any(widget.isEnabled() for widget in drawn)
+    assert all("canvas is taken" in widget.toolTip() for widget in drawn)
+    assert form.moves.isEnabled()
+    # Nothing is shown in this viewer: no movie, and the reason stands at its field.
+    assert problem(panel, "moves") == "Nothing that is shown has more than one moment."
+    assert not panel.button.isEnabled()
+    form.picture.setCurrentIndex(0)
+    assert [widget.toolTip() for widget in drawn] == before
+    assert panel.button.isEnabled()
+
+
+def test_the_tab_key_follows_the_form(panel, qtbot):
+    form = panel.form
+    form.more.set_open()
+    panel.activateWindow()
+    form.picture.setFocus()
+    qtbot.waitUntil(form.picture.hasFocus)
+    expected = [form.channel, form.arrows, form.comparison, form.scale_bar, form.time_stamp, form.color_key]
+    expected += [form.time_points, form.more.findChild(QToolButton), form.fps, form.loop, form.size, panel.button]
+    for widget in expected:
+        qtbot.keyClick(panel.window().focusWidget(), Qt.Key.Key_Tab)
+        assert panel.window().focusWidget() is widget
+        assert widget.accessibleName() or widget.text()
 
 
 def test_every_wrong_entry_is_said_at_its_field_and_nothing_is_made(panel, tmp_path):
@@ -293,7 +402,7 @@ def test_a_result_that_vanished_is_one_sentence(panel, qtbot, stored, tmp_path):
 
 def test_files_that_cannot_be_are_one_sentence(panel, qtbot, tmp_path, monkeypatch):
     for name, sentence in (
-        ("a.avi", "a.avi does not do; give a file ending in .mp4 or .gif."),
+        ("a.avi", "a.avi does not do; give a file ending in .mp4, .gif or .png."),
         ("no/a.mp4", "whose folder does not exist"),
     ):
         panel.export_to(tmp_path / name)
@@ -303,7 +412,7 @@ def test_files_that_cannot_be_are_one_sentence(panel, qtbot, tmp_path, monkeypat
     def full(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("napari_nstm.io._video.replace", full)
+    monkeypatch.setattr("napari_nstm.io.video.replace", full)
     panel.form.time_points.setText("1")
     panel.export_to(tmp_path / "a.mp4")
     assert finish(qtbot, panel) == f"⚠ {tmp_path / 'a.mp4'} cannot be written (No space left on device)."
@@ -331,7 +440,7 @@ def test_without_a_result_nothing_can_be_asked_for(panel, tmp_path):
 
 
 def test_a_panel_that_is_deleted_ends_its_movie(background, qtbot, stored, tmp_path, slow):
-    panel = MoviePanel(background)
+    panel = MoviePanel(ViewerModel(), background)
     panel.set_result(stored, "cells")
     panel.export_to(tmp_path / "a.mp4")
     assert slow.reached[0].wait(20)

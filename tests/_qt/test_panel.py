@@ -21,13 +21,13 @@ def canvas(viewer):
 def test_from_run_to_movie(window, qtbot, tmp_path):
     panel = window.panel
     # What will happen is said before Run.
-    qtbot.waitUntil(lambda: "free" in panel.bar.outlook.text(), timeout=60_000)
-    assert "4 frames of 96 x 96 pixels" in panel.bar.outlook.text()
+    qtbot.waitUntil(lambda: "free" in panel.card.words, timeout=60_000)
+    assert "4 of 96 × 96 px" in panel.card.words
 
     # The picture changes while the run goes on.
     window.viewer.dims.set_current_step(0, 3)
     run(window)
-    assert panel.bar.button.text() == "Stop"
+    assert panel.bar.button.text() == "Stop and keep"
     qtbot.waitUntil(lambda: "preview" in kinds(window.viewer), timeout=60_000)
     first = canvas(window.viewer)
     qtbot.waitUntil(lambda: panel.bar.progress.value() > 20 or not panel.session.running, timeout=60_000)

@@ -31,11 +31,10 @@ def names(picker):
     return [picker.combo.itemText(i) for i in range(picker.combo.count())]
 
 
-def test_empty_viewer_says_where_frames_come_from(picker, qtbot):
+def test_empty_viewer_says_where_frames_come_from(picker):
     assert picker.layer is None
-    assert "moving target" in picker.about.text()
-    with qtbot.waitSignal(picker.sample_asked):
-        picker.about.linkActivated.emit("sample")
+    assert picker.about.text() == "Drop files of raw frames onto the viewer."
+    assert picker.stack_button.isHidden()
 
 
 def test_the_first_stack_is_chosen_and_described(viewer, picker):
@@ -109,3 +108,59 @@ def test_a_problem_is_shown_and_told_to_screen_readers(picker):
     assert "NaN" in picker.combo.accessibleDescription()
     picker.show_problem("")
     assert picker.problem.isHidden()
+
+
+# -- a layer for each frame ---------------------------------------------------
+
+
+def drop_four(viewer):
+    for k in (10, 2, 1, 9):
+        viewer.add_image(np.full((16, 16), k, np.uint16), name=f"dpc_{k}")
+
+
+def test_single_images_become_one_stack_with_one_click(viewer, picker):
+    drop_four(viewer)
+    assert picker.stack_button.text() == "Stack these 4 images"
+    assert "dpc_1, dpc_2, dpc_9, dpc_10" in picker.stack_button.toolTip()
+    picker.stack_button.click()
+    stack = picker.layer
+    assert stack.name == "dpc"
+    np.testing.assert_array_equal(stack.data[:, 0, 0], (1, 2, 9, 10))
+    assert [layer.visible for layer in viewer.layers] == [False] * 4 + [True]
+    assert picker.about.text().splitlines() == [
+        "4 × 16 × 16 (t, y, x), uint16",
+        "Stacked in this order, which should be that in which they were taken: dpc_1, dpc_2, dpc_9, dpc_10.",
+    ]
+    assert picker.stack_button.isHidden()
+
+
+def test_of_another_layer_nothing_is_said_about_stacking(viewer, picker):
+    drop_four(viewer)
+    picker.stack_button.click()
+    picker.choose(add(viewer, "other"))
+    assert "Stacked" not in picker.about.text()
+
+
+def test_a_stack_that_is_there_is_enough(viewer, picker):
+    drop_four(viewer)
+    stack = add(viewer, "raw")
+    assert picker.stack_button.isHidden()
+    viewer.layers.remove(stack)
+    assert not picker.stack_button.isHidden()
+
+
+def test_where_one_image_is_all_raw_frames_no_stack_is_offered(viewer, picker):
+    drop_four(viewer)
+    picker.set_takes_stacks(False)
+    assert picker.stack_button.isHidden()
+    picker.stack()
+    assert len(viewer.layers) == 4
+    picker.set_takes_stacks(True)
+    assert not picker.stack_button.isHidden()
+
+
+def test_many_names_are_said_in_short(viewer, picker):
+    for k in range(15):
+        viewer.add_image(np.zeros((16, 16), np.uint16), name=f"sim {k}")
+    picker.stack_button.click()
+    assert picker.about.text().endswith("taken: sim 0, sim 1, sim 2, sim 3, …, sim 12, sim 13, sim 14.")

@@ -40,7 +40,7 @@ def test_run_becomes_stop_and_run_again(bar, qtbot):
     with qtbot.waitSignal(bar.run_asked):
         bar.button.click()
     bar.set_running()
-    assert bar.button.text() == "Stop"
+    assert bar.button.text() == "Stop and keep"
     with qtbot.waitSignal(bar.stop_asked):
         bar.button.click()
     bar.set_stopping()

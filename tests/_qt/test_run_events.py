@@ -85,7 +85,9 @@ def add(panel, qtbot, data, name, **more):
     """Add raw frames and fill the form in, as a sample does; wait until a run could begin."""
     known = {"kind": "raw", "modality": name, "acquisition": settings(name, **more)}
     layer = panel.viewer.add_image(data, name="raw", metadata={"napari_nstm": known})
-    qtbot.waitUntil(lambda: panel.check.checked is not None and panel.check.checked.modality.name == name, timeout=20_000)
+    qtbot.waitUntil(
+        lambda: panel.check.checked is not None and panel.check.checked.modality.name == name, timeout=20_000
+    )
     return layer
 
 

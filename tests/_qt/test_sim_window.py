@@ -60,9 +60,9 @@ def test_the_sample_fills_the_form_and_its_stripes_are_found(sim, qtbot):
             assert grey[y - 3 : y + 4, x - 3 : x + 4].max() > 200
 
     # What Run would do is known, with nothing to find any more.
-    qtbot.waitUntil(lambda: "free" in panel.bar.outlook.text(), timeout=60_000)
-    assert "15 frames of 96 x 96 pixels" in panel.bar.outlook.text()
-    assert "found" not in panel.bar.outlook.text()
+    qtbot.waitUntil(lambda: "free" in panel.card.words, timeout=60_000)
+    assert "15 of 96 × 96 px" in panel.card.words
+    assert "found" not in panel.card.words
 
 
 def on_canvas(viewer, place):

@@ -71,6 +71,24 @@ def test_options_win_over_the_job():
     changed = with_changes(job, out=None, preset="paper", device="cpu")
     assert (changed.fit.preset, changed.fit.device, changed.fit.seed, changed.output.times) == ("paper", "cpu", 4, 7)
     assert with_changes(job, out=None, preset=None, device=None) == job
+    changed = with_changes(job, out=None, preset=None, device=None, region="4, 10,40,32")
+    assert (changed.region, job.region) == ((4, 10, 40, 32), None)
+
+
+def test_a_region_of_the_frames(toy, frames, tmp_path, capsys):
+    np.save(tmp_path / "raw.npy", frames)
+    job = {"modality": "toy", "raw": "raw.npy", "acquisition": {"pixel_size_um": 1.0}}
+    job["fit"] = {"epochs": 20, "advanced": {"pyramid": [[0, 1.0]]}}
+    (tmp_path / "job.yml").write_text(yaml.safe_dump(job))
+    assert main(["reconstruct", str(tmp_path / "job.yml"), "--region", "4,10,40,32"]) == 0
+    assert "4 frames of 40 x 32 pixels (of 48 x 48)" in capsys.readouterr().out
+    assert open_result(tmp_path / "result.zarr").origin_um == (4.0, 10.0)
+    assert main(["info", str(tmp_path / "result.zarr")]) == 0
+    assert "rows 4 to 43, columns 10 to 41 of the raw frames; from y = 4, x = 10 um" in capsys.readouterr().out
+    for wrong in ("4,10,40", "a,b,c,d", "4,10,40,16.5"):
+        assert main(["reconstruct", str(tmp_path / "job.yml"), "--overwrite", "--region", wrong]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"napari-nstm: --region: got '{wrong}'; takes four whole numbers: first row")
 
 
 def test_a_diverged_run_is_status_2_and_keeps_what_was_good(toy, frames, tmp_path, capsys):

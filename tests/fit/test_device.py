@@ -4,22 +4,23 @@ import jax
 import pytest
 
 from napari_nstm.core.errors import InputError
+from napari_nstm.fit import device
 from napari_nstm.fit.device import free_memory_bytes, pick_device, use_compile_cache
 
 
 def n_gpus():
-    return sum(device.platform == "gpu" for device in jax.devices())
+    return sum(one.platform == "gpu" for one in jax.devices())
 
 
 def test_the_cpu_is_always_there():
-    device, words = pick_device("cpu")
-    assert device.platform == "cpu"
+    found, words = pick_device("cpu")
+    assert found.platform == "cpu"
     assert words.startswith("CPU, ")
 
 
 def test_auto_takes_a_gpu_where_there_is_one():
-    device, _ = pick_device("auto")
-    assert device.platform == ("gpu" if n_gpus() else "cpu")
+    found, _ = pick_device("auto")
+    assert found.platform == ("gpu" if n_gpus() else "cpu")
 
 
 @pytest.mark.skipif(n_gpus() > 0, reason="this machine has a GPU")
@@ -67,3 +68,19 @@ def test_compiled_programs_are_kept_in_the_folder(tmp_path):
     finally:
         for name, value in before.items():
             jax.config.update(name, value)
+
+
+@pytest.mark.parametrize(("said", "share"), [("", 1.0), ("1", 1.0), ("0.25", 0.25)])
+def test_a_fit_may_take_a_share_of_what_is_free(monkeypatch, said, share):
+    monkeypatch.setattr(device, "_free", lambda _: 4_000)
+    monkeypatch.setenv("NAPARI_NSTM_MEMORY_SHARE", said)
+    assert free_memory_bytes(None) == 4_000 * share
+    monkeypatch.setattr(device, "_free", lambda _: None)
+    assert free_memory_bytes(None) is None
+
+
+@pytest.mark.parametrize("said", ["half", "0", "1.5", "nan", "50%"])
+def test_what_is_no_share_is_one_sentence(monkeypatch, said):
+    monkeypatch.setenv("NAPARI_NSTM_MEMORY_SHARE", said)
+    with pytest.raises(InputError, match=rf"^NAPARI_NSTM_MEMORY_SHARE: got '{said}'; takes a number from 0.1 to 1$"):
+        free_memory_bytes(None)

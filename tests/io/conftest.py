@@ -92,3 +92,14 @@ def finished(tmp_path: Path, record, canvas, motion, state, conventional) -> Sto
         timings_s={"fit": 4.2},
         message="100 steps in 4.2 s.",
     )
+
+
+@pytest.fixture
+def region(tmp_path: Path, record, canvas, motion, conventional) -> StoredResult:
+    """A result of a part of the field, which begins at row 8 and column 20."""
+    job = {**record.job, "region": [8, 20, *SHAPE]}
+    record = record.changed({"origin_um": (2.0, 5.0), "job": job})
+    writer = StoreWriter.create(tmp_path / "region.zarr", record)
+    residual = np.zeros((3, *SHAPE), np.float32)
+    shown = [Comparison("conventional", (22.5,), conventional[None])]
+    return writer.finish("finished", canvas, motion, {}, comparisons=shown, residual=residual, step=100)

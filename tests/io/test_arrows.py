@@ -47,6 +47,14 @@ def test_arrows_are_hidden_where_there_is_nothing_to_move():
     np.testing.assert_array_equal(visible_points(1 - image, points, 5.0), [True, False, True])
 
 
+def test_how_much_signal_is_enough_can_be_chosen():
+    image = np.zeros((60, 60))
+    image[10:30, 10:30], image[35:55, 35:55] = 1.0, 0.5
+    points = np.array([[20.0, 45.0, 45.0], [20.0, 45.0, 10.0]])
+    for share, expected in ((0.0, [True] * 3), (None, [True, True, False]), (0.7, [True, False, False])):
+        np.testing.assert_array_equal(visible_points(image, points, 5.0, share), expected)
+
+
 @pytest.mark.parametrize(
     ("longest", "expected"), [(0.0, 1.0), (10.0, 1.0), (30.0, 1.0), (2.0, 5.0), (0.1, 100.0), (70.0, 0.1)]
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from napari_nstm.io.colors import color_wheel, direction_colors, speed_colors
 
@@ -25,7 +26,19 @@ def test_the_wheel_is_the_key_to_the_colours():
         np.testing.assert_allclose(wheel[row, column, :3], direction_colors(np.array(angle)), atol=12)
 
 
-def test_the_ramp_grows_lighter_then_warmer_without_jumps():
+# What eyes that lack a kind of cone see, in linear sRGB (Machado, Oliveira and Fernandes, 2009; full severity).
+DEUTERANOPIA = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]]
+PROTANOPIA = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+
+
+@pytest.mark.parametrize("seen_by", [np.eye(3), DEUTERANOPIA, PROTANOPIA])
+def test_speeds_differ_for_all_eyes_and_the_faster_is_the_lighter(seen_by):
+    linear = (speed_colors(np.linspace(0, 1, 11)) / 255) ** 2.2
+    luminance = np.clip(linear @ np.transpose(seen_by), 0, 1) @ [0.2126, 0.7152, 0.0722]
+    assert np.all(np.diff(luminance) > 0.015)
+
+
+def test_the_ramp_has_no_jumps_and_holds_its_ends():
     colors = speed_colors(np.linspace(0, 1, 101)).astype(float)
     assert np.abs(np.diff(colors, axis=0)).max() < 12
     np.testing.assert_array_equal(speed_colors(np.array([-1.0, 2.0])), colors[[0, -1]])

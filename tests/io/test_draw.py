@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from napari_nstm.core.errors import InputError
-from napari_nstm.io._sheet import Key, Sheet
+from napari_nstm.io._footer import Key
+from napari_nstm.io._sheet import Sheet
 from napari_nstm.io.colors import direction_colors
 from napari_nstm.io.draw import comparison_picture, contrast_limits, motion_arrows
 

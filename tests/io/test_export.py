@@ -97,3 +97,12 @@ def test_a_store_that_was_removed_is_no_stack_of_zeros(tmp_path, finished):
     with pytest.raises(StoreError, match="moved or removed"):
         export_ome_tiff(finished, tmp_path / "b.tif")
     assert not list(tmp_path.iterdir())
+
+
+def test_planes_of_a_region_say_where_they_lie(tmp_path, region):
+    with tifffile.TiffFile(export_ome_tiff(region, tmp_path / "region.ome.tif")) as tiff:
+        planes = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Pixels"]["Plane"]
+    assert [(plane["PositionY"], plane["PositionX"], plane["PositionXUnit"]) for plane in planes] == [
+        (2.0, 5.0, "µm")
+    ] * 6
+    assert [plane["DeltaT"] for plane in planes][::2] == [10.0, 20.0, 45.0]

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 
-import imageio_ffmpeg
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
+from tests.io.videos import decode, probe
 
 from napari_nstm.core.data import Comparison
 from napari_nstm.core.errors import InputError, NstmError, StoreError
@@ -18,34 +17,11 @@ from napari_nstm.io.pace import movie_pace, movie_plan, speed_text
 from napari_nstm.io.store import StoreWriter, open_result
 
 
-def decode(path, size):
-    """Frames (frame, row, column, 3) of a video, by ffmpeg."""
-    command = [
-        imageio_ffmpeg.get_ffmpeg_exe(),
-        "-v",
-        "error",
-        "-i",
-        str(path),
-        "-f",
-        "rawvideo",
-        "-pix_fmt",
-        "rgb24",
-        "-",
-    ]
-    raw = subprocess.run(command, check=True, capture_output=True).stdout
-    return np.frombuffer(raw, np.uint8).reshape(-1, size[1], size[0], 3)
-
-
-def probe(path):
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(path)]
-    return subprocess.run(command, check=False, capture_output=True, text=True).stderr
-
-
 @pytest.fixture
 def small(monkeypatch):
     """No enlargement: quick to encode."""
     monkeypatch.setattr("napari_nstm.io.movie.COMFORTABLE_PX", 96)
-    monkeypatch.setattr("napari_nstm.io.movie._COMFORTABLE_GIF_PX", 96)
+    monkeypatch.setattr("napari_nstm.io.movie.COMFORTABLE_GIF_PX", 96)
 
 
 def test_an_mp4_that_everything_plays_shows_the_sample_move(tmp_path, finished, small):
@@ -99,6 +75,16 @@ def test_a_gif_starts_over_and_a_boomerang_comes_back(tmp_path, finished, small)
     assert (frames[0] != frames[3]).any()
     # Colours of arrows survive the reduction to 256.
     assert (np.ptp(frames[3][:80].astype(int), axis=-1) > 60).sum() > 20
+
+
+@pytest.mark.parametrize(("arrow_color", "hues"), [("direction", 6), ("speed", 4)])
+def test_the_key_keeps_its_colours_in_a_gif(tmp_path, finished, arrow_color, hues):
+    info = write_movie(finished, tmp_path / "movie.gif", n_frames=2, arrow_color=arrow_color)
+    with Image.open(info.path) as gif:
+        below = np.asarray(gif.convert("HSV"))[-90:].reshape(-1, 3)
+    # All arrows go the same way; the key shows every other way too.
+    hue = below[below[:, 1] > 70, 0]
+    assert (np.histogram(hue, 8, (0, 256))[0] > 5).sum() >= hues
 
 
 def test_side_by_side_has_the_still_conventional_image_on_the_left(tmp_path, finished, running, small):
@@ -211,7 +197,7 @@ def test_cancelling_leaves_no_file(tmp_path, finished, small):
 def test_wrong_wishes_are_one_sentence_and_make_no_file(tmp_path, finished, record):
     (tmp_path / "old.mp4").write_text("precious")
     wishes = [
-        ("movie.avi", {}, "out", "ending in .mp4 or .gif"),
+        ("movie.avi", {}, "out", "ending in .mp4, .gif or .png"),
         ("old.mp4", {}, "out", "--overwrite"),
         ("none/movie.mp4", {}, "out", "folder does not exist"),
         ("movie.mp4", {"channel": "colour"}, "channel", "one of absorption, phase"),
@@ -230,7 +216,7 @@ def test_wrong_wishes_are_one_sentence_and_make_no_file(tmp_path, finished, reco
 
 
 def test_an_encoder_that_fails_is_one_sentence(tmp_path, finished, small, monkeypatch):
-    monkeypatch.setattr("napari_nstm.io._video._CODEC", "no_such_codec")
+    monkeypatch.setattr("napari_nstm.io._mp4._CODEC", "no_such_codec")
     with pytest.raises(NstmError, match=r"movie could not be encoded: .*no_such_codec") as caught:
         write_movie(finished, tmp_path / "movie.mp4", n_frames=3)
     assert "\n" not in str(caught.value)
@@ -282,3 +268,128 @@ def test_a_store_that_was_removed_is_one_sentence(tmp_path, finished, small):
     with pytest.raises(StoreError, match="moved or removed"):
         write_movie(finished, tmp_path / "movie.mp4")
     assert not list(tmp_path.iterdir())
+
+
+def white_runs(picture):
+    """Lengths of white runs along rows."""
+    rows = (picture > 220).all(axis=-1)
+    return [len(run) for row in rows for run in "".join("#" if on else " " for on in row).split()]
+
+
+@pytest.mark.parametrize("without", ["scale_bar", "time_stamp", "color_key"])
+def test_what_is_switched_off_below_is_not_there(tmp_path, finished, without):
+    def drawn(name, **options):
+        info = write_movie(finished, tmp_path / f"{name}.png", n_frames=1, size_px=700, **options)
+        with Image.open(info.path) as picture:
+            return np.asarray(picture.convert("RGB")).astype(int)
+
+    full, bare = drawn("full"), drawn("bare", **{without: False})
+    assert full.shape == bare.shape
+    top = full.shape[0] - 70
+    field = slice(0, top - 20)
+    np.testing.assert_array_equal(full[field], bare[field])
+    below_full, below_bare = full[top:], bare[top:]
+    bar = max(white_runs(below_full))
+    if without == "scale_bar":
+        assert bar > 60
+        assert max(white_runs(below_bare)) < 30
+    elif without == "color_key":
+        colorful = [(np.ptp(below, axis=-1) > 60).sum() for below in (below_full, below_bare)]
+        assert colorful[0] > 200
+        assert colorful[1] == 0
+        assert max(white_runs(below_bare)) == bar
+    else:
+        assert (below_full[:, :60] > 200).any()  # at the left: a number
+        assert max(white_runs(below_bare)) == bar
+        assert (below_bare > 200).sum() < (below_full > 200).sum()
+
+
+def test_with_nothing_below_the_picture_is_the_field_in_its_margin(tmp_path, finished):
+    nothing = {"scale_bar": False, "time_stamp": False, "color_key": False, "arrows": False}
+    info = write_movie(finished, tmp_path / "a.png", n_frames=1, size_px=300, **nothing)
+    field = np.array([31, 24]) * info.enlargement
+    assert (np.array(info.size) - field < 30).all()
+    assert info.size[0] == 300
+
+
+@pytest.mark.parametrize(("size_px", "width"), [(480, 480), (641, 642), (900, 900)])
+def test_pictures_are_as_wide_as_was_asked(tmp_path, finished, size_px, width):
+    info = write_movie(finished, tmp_path / "a.mp4", n_frames=2, size_px=size_px)
+    assert info.size[0] == width
+    assert decode(tmp_path / "a.mp4", info.size).shape[1:3] == info.size[::-1]
+    assert (any("even sizes" in notice for notice in info.notices)) == (width != size_px)
+    assert f"Pixels are enlarged {info.enlargement:.3g} times (bicubic)." in info.notices
+    assert info.enlargement == pytest.approx(width / 31, rel=0.15)
+
+
+def test_a_field_can_be_made_smaller(tmp_path, record):
+    stripes = np.zeros((1, 200, 2000), np.float32)
+    stripes[..., ::2] = 1.0
+    one = {"channels": (Channel("phase", "rad"),), "presentation": (ChannelPresentation(),)}
+    wide = record.changed({"shape": (200, 2000), **one})
+    canvas = Canvas(stripes, (0.0,) * 2, (1.0,) * 2, 1)
+    motion = MotionLattice(np.zeros((2, 2, 3, 4), np.float32), (0.0,) * 2, (1000.0,) * 2)
+    result = StoreWriter.create(tmp_path / "wide.zarr", wide).finish("finished", canvas, motion, {})
+    info = write_movie(result, tmp_path / "a.png", n_frames=1, size_px=600, arrows=False)
+    assert info.enlargement < 0.3
+    assert any(notice.startswith("Pixels are reduced to 0.2") for notice in info.notices)
+    with Image.open(info.path) as picture:
+        middle = np.asarray(picture.convert("L"))[20:26, 30:-30].astype(int)
+    # Stripes too fine to be seen are grey: none becomes a coarser one.
+    assert np.ptp(middle) < 40
+    assert 100 < middle.mean() < 155
+
+
+def test_sizes_that_do_not_do_are_said_at_their_field(tmp_path, finished):
+    for size in (0, 60, 100_000):
+        with pytest.raises(InputError) as caught:
+            write_movie(finished, tmp_path / "a.mp4", n_frames=1, size_px=size)
+        assert caught.value.field == "size"
+    assert not (tmp_path / "a.mp4").exists()
+
+
+def test_any_comparison_can_stand_beside_and_follows_in_time(tmp_path, record, canvas, motion):
+    images = np.zeros((2, 2, 24, 31), np.float32)
+    images[0, :, :, :10], images[1, :, :, 21:] = 0.7, 0.7  # left at the first moment, right at the last
+    others = [Comparison("widefield", (10.0, 45.0), images), Comparison("fista_tv", (10.0,), images[:1] * 0)]
+    result = StoreWriter.create(tmp_path / "r.zarr", record).finish("finished", canvas, motion, {}, comparisons=others)
+    info = write_movie(result, tmp_path / "a.png", n_frames=2, comparison="widefield", size_px=800, arrows=False)
+    shown = []
+    for number in (1, 2):
+        with Image.open(tmp_path / f"a-{number:04d}.png") as picture:
+            shown.append(np.asarray(picture.convert("L"))[80:250, :390].astype(int))
+    assert info.n_frames == 2
+    assert shown[0][:, 30:100].mean() > shown[1][:, 30:100].mean() + 100
+    assert shown[1][:, 290:370].mean() > shown[0][:, 290:370].mean() + 100
+    with pytest.raises(InputError, match="one of widefield, fista_tv") as caught:
+        write_movie(result, tmp_path / "b.mp4", comparison="conventional")
+    assert caught.value.field == "comparison"
+
+
+def test_numbered_pictures_are_cancelled_and_replaced_as_a_whole(tmp_path, finished, small):
+    calls = iter([False, False, True])
+    assert write_movie(finished, tmp_path / "a.png", n_frames=5, should_stop=lambda: next(calls)).cancelled
+    assert not list(tmp_path.glob("*a*.png*"))
+    info = write_movie(finished, tmp_path / "a.png", n_frames=5, loop="boomerang")
+    assert (info.path.name, info.n_frames, len(list(tmp_path.glob("a-*.png")))) == ("a-0001.png", 8, 8)
+    with pytest.raises(InputError, match=r"a-0001.png, which exists already"):
+        write_movie(finished, tmp_path / "a.png", n_frames=5)
+    with pytest.raises(InputError, match=r"a-0006.png, which would seem to belong"):
+        write_movie(finished, tmp_path / "a.png", n_frames=5, overwrite=True)
+    write_movie(finished, tmp_path / "a.png", n_frames=8, overwrite=True)
+
+
+def test_a_frame_takes_as_long_at_the_end_as_at_the_beginning(tmp_path, finished, small):
+    rendered, written, at = [], [], []
+    real = type(finished).scene_at
+    counted = lambda self, time: rendered.append(time) or real(self, time)  # noqa: E731
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(finished), "scene_at", counted)
+        for n in (10, 40):
+            rendered.clear()
+            at.clear()
+            write_movie(finished, tmp_path / f"{n}.png", n_frames=n, on_progress=lambda *_: at.append(len(rendered)))
+            written.append(list(np.diff(at)))
+    # Every frame renders the scene once, wherever it stands; what comes before the first does not depend on them.
+    assert written == [[1] * 9, [1] * 39]
+    assert at[0] < 12

@@ -219,5 +219,25 @@ def test_info_says_what_how_and_how_it_went(finished, running):
     ):
         assert expected in text
     assert "comparisons  conventional" in text
+    assert "\nregion" not in text
     assert "can be resumed" in describe(running.path)
     assert "step 40 of 100" in describe(running.path)
+
+
+def test_info_says_which_region_it_is(region):
+    where = "rows 8 to 31, columns 20 to 50 of the raw frames; from y = 2, x = 5 um"
+    assert f"region       {where}\n" in describe(region.path)
+
+
+def test_a_store_from_before_regions_begins_at_0(finished):
+    rewrite(finished.path, lambda attributes: attributes["nstm"].pop("origin_um"))
+    assert open_result(finished.path).origin_um == (0.0, 0.0)
+    rewrite(finished.path, lambda attributes: attributes["nstm"].update(origin_um=[1.0]))
+    with pytest.raises(StoreError, match="contradicts itself"):
+        open_result(finished.path)
+
+
+def test_points_of_a_region_are_followed_from_its_own_pixel_0(finished, region):
+    of_whole, of_region = (result.trajectories([[2.0, 4.0]]) for result in (finished, region))
+    np.testing.assert_array_equal(of_region.positions_um, of_whole.positions_um)
+    assert (of_whole.origin_um, of_region.origin_um) == ((0.0, 0.0), (2.0, 5.0))

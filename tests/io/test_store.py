@@ -487,3 +487,17 @@ def test_kill_9_while_checkpoints_are_written(tmp_path, record):
             process.kill()
         steps.append(consistent_step(path))
     assert max(steps) > 0
+
+
+def test_arrays_of_a_region_say_where_they_lie(finished, region):
+    for name in ("reconstruction", "conventional"):
+        image = yaozarrs.validate_zarr_store(region.path / name).ome_metadata()
+        steps = image.multiscales[0].datasets[0].coordinateTransformations
+        assert [step.type for step in steps] == ["scale", "translation"]
+        assert steps[1].translation == [0.0, 0.0, 2.0, 5.0]
+        whole = yaozarrs.validate_zarr_store(finished.path / name).ome_metadata()
+        assert len(whole.multiscales[0].datasets[0].coordinateTransformations) == 1
+    for name in ("motion", "residual"):
+        assert zarr.open_array(region.path / name, mode="r").attrs["origin_um"] == [2.0, 5.0]
+        assert zarr.open_array(finished.path / name, mode="r").attrs["origin_um"] == [0.0, 0.0]
+    assert (region.origin_um, finished.origin_um) == ((2.0, 5.0), (0.0, 0.0))

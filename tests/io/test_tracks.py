@@ -181,3 +181,17 @@ def test_an_existing_file_is_replaced_only_when_asked(tmp_path, finished, monkey
     assert path.read_text() == "precious"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["result.zarr", "tracks.csv"]
     assert write_tracks(found, path, overwrite=True).read_text().startswith("track,")
+
+
+def test_tables_of_a_region_are_in_the_whole_field(tmp_path, table, region):
+    found = region.trajectories([[2.0, 4.0]])
+    path = write_tracks(found, tmp_path / "tracks.csv")
+    first, last = rows_of(path)[0], rows_of(path)[-1]
+    assert (float(first["y_um"]), float(first["x_um"])) == pytest.approx((2 + 2, 4 + 5), abs=1e-4)
+    assert float(last["x_um"]) == pytest.approx(4 + 5 + DRIFT_UM[1], abs=1e-4)
+    assert float(last["displacement_um"]) == pytest.approx(np.hypot(*DRIFT_UM), abs=1e-4)
+    points, _ = read_points(path, region)
+    np.testing.assert_allclose(points[0], [2.0, 4.0], atol=1e-4)
+    # Those that napari saves are pixels of the result.
+    points, _ = read_points(table("index,axis-0,axis-1\n0,8,16\n"), region)
+    np.testing.assert_allclose(points, [[2.0, 4.0]])

@@ -11,12 +11,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from tests.toy import moving_blobs
 
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import ChildError
-from napari_nstm.core.events import Checkpointed, Failed, Finished, Prepared, Preview, Progress
+from napari_nstm.core.events import Checkpointed, Failed, Finished, Paused, Prepared, Preview, Progress
 from napari_nstm.io.store import open_result
 from napari_nstm.run.client import Child
 from napari_nstm.run.job import job_from_mapping
@@ -94,6 +95,50 @@ def test_a_stop_keeps_the_result_and_resume_goes_on(child, jobs, tmp_path):
     assert step > open_result(finished.path).record.step or step > 0
     child.stop(again)
     assert wait_for(child, again, Finished).status == "stopped"
+
+
+def test_a_paused_run_rests_answers_and_goes_on(child, jobs, tmp_path):
+    run_id = child.run(jobs["slow"], tmp_path)
+    wait_for(child, run_id, Progress)
+    wait_for(child, run_id, Preview)
+    asked = time.monotonic()
+    child.pause(run_id)
+    paused = wait_for(child, run_id, Paused)
+    assert time.monotonic() - asked < 5
+    assert open_result(tmp_path / "result.zarr").record.step == paused.step
+
+    times, began = psutil.Process(child.pid).cpu_times(), time.monotonic()
+    time.sleep(1.5)
+    rested = psutil.Process(child.pid).cpu_times()
+    used = rested.user + rested.system - times.user - times.system
+    assert used < 0.1 * (time.monotonic() - began)
+    assert child.poll() == []
+
+    child.show(run_id, 1.0)
+    shown = wait_for(child, run_id, Preview)
+    assert (shown.step, shown.time_ms) == (paused.step, 1.0)
+    child.go_on(run_id)
+    assert wait_for(child, run_id, Progress).step > paused.step
+    child.pause(run_id)
+    step = wait_for(child, run_id, Paused).step
+    child.stop(run_id)
+    finished = wait_for(child, run_id, Finished)
+    assert finished.status == "stopped"
+    assert open_result(finished.path).record.step == step
+
+
+@posix
+def test_a_child_whose_parent_is_gone_ends_during_a_pause(environment, jobs, tmp_path):
+    with Child(environment) as child:
+        run_id = child.run(jobs["slow"], tmp_path)
+        wait_for(child, run_id, Progress)
+        child.pause(run_id)
+        step = wait_for(child, run_id, Paused).step
+        pid, asked = child.pid, time.monotonic()
+        child.close()
+    assert time.monotonic() - asked < 4
+    assert is_gone(pid, 1)
+    assert open_result(tmp_path / "result.zarr").record.step == step
 
 
 def test_frames_in_memory_travel_as_files(child, job, frames, tmp_path):

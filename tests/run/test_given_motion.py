@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.toy import moving_blobs
+from tests.toy import moving_blobs, toy_problem
 
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.events import Progress
@@ -80,3 +80,18 @@ def test_no_such_result_is_one_sentence_before_anything_is_written(toy, job, fra
     with pytest.raises(InputError, match=r"^fit.motion_from: got .*none.zarr, which does not exist; takes"):
         reconstruct({**job, "fit": {**job["fit"], "motion_from": str(tmp_path / "none.zarr")}}, frames)
     assert not (tmp_path / "result.zarr").exists()
+
+
+def test_a_region_takes_its_part_of_a_motion_of_the_whole(first, frames):
+    given = read_motion(first.path)
+    grid = toy_problem(frames[:, 6:46, 12:44]).grid
+    whole = given.on(toy_problem(frames).grid, (0.0, 3.0))
+    part = given.on(grid, (0.0, 3.0), (6.0, 12.0), is_part=True)
+    where = np.asarray([[4.0, 20.0], [9.0, 15.0]], np.float32)
+    for t in (-1.0, 0.3, 1.0):
+        shift = np.asarray([[6.0], [12.0]], np.float32)
+        np.testing.assert_allclose(part.pull_back(where, t), whole.pull_back(where + shift, t), atol=1e-5)
+    with pytest.raises(InputError, match=r"got a result of a field of 48 x 48 um; takes .*, 40 x 32 um from 6, 12 um$"):
+        given.on(grid, (0.0, 3.0), (6.0, 12.0))
+    with pytest.raises(InputError, match="takes one of the same field, 40 x 32 um from 20, 12 um"):
+        given.on(grid, (0.0, 3.0), (20.0, 12.0), is_part=True)

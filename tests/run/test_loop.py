@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_nstm.core.errors import DeviceError
-from napari_nstm.core.events import Checkpointed, Preview, Progress, Working
+from napari_nstm.core.events import Checkpointed, Paused, Preview, Progress, Working
 from napari_nstm.fit.solver import Solver
 from napari_nstm.run.job import load_job
 from napari_nstm.run.loop import Course, _Pace, _Remaining, device_errors, fit_loop
@@ -21,7 +21,7 @@ from napari_nstm.run.preview import make_preview
 def started(toy, frames, tmp_path):
     """Makes the loop of a job: (generator, list of steps that were checkpointed, course, solver)."""
 
-    def start(job, should_stop=lambda: False, preview_time=lambda: None):
+    def start(job, should_stop=lambda: False, preview_time=lambda: None, should_pause=lambda: False):
         plan = make_plan(load_job(job)[0], frames, base_dir=tmp_path)
         solver = Solver(lambda level: toy.prepare(plan.raw, plan.settings, level), plan.fit, plan.device)
         kept, course = [], Course()
@@ -30,7 +30,7 @@ def started(toy, frames, tmp_path):
             solver.init(),
             plan,
             course,
-            controls=Controls("r", should_stop, preview_time),
+            controls=Controls("r", should_stop, preview_time, should_pause),
             patience=Patience(should_stop),
             checkpoint=lambda snapshot: kept.append(snapshot.step),
         )
@@ -231,3 +231,77 @@ def test_what_is_kept_is_not_written_again_on_the_way_out(started, slow_job):
     next(before_any_step)
     before_any_step.close()
     assert kept == []
+
+
+class Pause:
+    """Asked for at the first progress past a step; over after so many looks at it."""
+
+    def __init__(self, looks):
+        self.left, self.is_asked = looks, False
+
+    def __call__(self):
+        self.left -= self.is_asked
+        return self.is_asked and self.left > 0
+
+    def watch(self, loop, step=10):
+        """Events of the loop, each with the time at which it came."""
+        events = []
+        try:
+            while True:
+                event = next(loop)
+                events.append((time.monotonic(), event))
+                self.is_asked = self.is_asked or (isinstance(event, Progress) and event.step >= step)
+        except StopIteration as end:
+            return events, end.value
+
+
+def test_a_pause_keeps_and_shows_what_was_reached_and_changes_nothing(started, job):
+    job["fit"]["epochs"] = 200
+    job["output"]["checkpoint_every_s"] = job["output"]["preview_every_s"] = 100
+    straight = drain(started(job)[0])[1]
+    pause = Pause(looks=12)
+    loop, kept, course, _ = started(job, should_pause=pause)
+    events, outcome = pause.watch(loop)
+    kinds = [type(e) for _, e in events]
+    assert kinds.count(Paused) == 1
+    at = kinds.index(Paused)
+    paused, (went_on, after) = events[at][1], events[at + 1]
+    assert kinds[at - 2 : at] == [Checkpointed, Preview]
+    assert paused.step == events[at - 1][1].step == kept[0] < paused.n_steps == 200
+    assert isinstance(after, Progress)
+    assert after.step > paused.step
+    waited = went_on - events[at][0]
+    assert waited > 0.4
+    before = next(e for _, e in reversed(events[:at]) if isinstance(e, Progress))
+    assert after.elapsed_s - before.elapsed_s < waited
+    assert course.elapsed_s == pytest.approx(events[-1][1].elapsed_s)
+    same = jax.tree.map(np.array_equal, outcome.state.params, straight.state.params)
+    assert all(jax.tree.leaves(same))
+
+
+def test_a_paused_fit_shows_other_moments_and_can_be_stopped(started, slow_job):
+    pause = Pause(looks=10_000)
+
+    def preview_time():
+        return 1.0 if pause.left < 9_995 else 3.0
+
+    def should_stop():
+        return pause.left < 9_990
+
+    slow_job["output"]["checkpoint_every_s"] = slow_job["output"]["preview_every_s"] = 100
+    loop, kept, _, _ = started(slow_job, should_stop, preview_time, pause)
+    events, outcome = pause.watch(loop)
+    at = next(k for k, (_, e) in enumerate(events) if isinstance(e, Paused))
+    shown = [(e.step, e.time_ms) for _, e in events[at - 1 :] if isinstance(e, Preview)]
+    step = events[at][1].step
+    assert shown == [(step, 3.0), (step, 1.0)]
+    assert (outcome.status, int(outcome.state.step), kept) == ("stopped", step, [step])
+
+
+def test_a_pause_that_was_asked_for_early_comes_after_the_first_steps(started, job):
+    pause = Pause(looks=4)
+    pause.is_asked = True
+    events, outcome = pause.watch(started(job, should_pause=pause)[0])
+    kinds = [type(e) for _, e in events]
+    assert kinds.index(Progress) < kinds.index(Paused)
+    assert outcome.status == "finished"

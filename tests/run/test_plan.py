@@ -11,6 +11,7 @@ import pytest
 
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import InputError
+from napari_nstm.imaging.region import crop
 from napari_nstm.run.job import load_job
 from napari_nstm.run.plan import check_job, make_plan
 
@@ -163,3 +164,50 @@ def test_checking_a_dpc_job_loads_no_jax(tmp_path):
         [sys.executable, "-c", code, str(tmp_path / "r.zarr")], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+# -- regions ------------------------------------------------------------------
+
+
+def test_a_region_is_cut_out_and_the_hashes_are_those_of_the_whole(plan_of, frames):
+    whole, part = plan_of(), plan_of(region=[4, 10, 40, 32])
+    np.testing.assert_array_equal(part.raw.frames, frames[:, 4:44, 10:42])
+    np.testing.assert_array_equal(part.whole_raw.frames, frames)
+    assert part.input_hashes == whole.input_hashes
+    assert (whole.origin_um, part.origin_um) == ((0.0, 0.0), (2.0, 5.0))
+    assert part.summary == "Toy camera: 4 frames of 40 x 32 pixels (of 48 x 48), 0 to 3 ms."
+    assert part.output_times_ms == whole.output_times_ms
+
+
+@pytest.mark.parametrize(
+    ("region", "says"),
+    [
+        ([0, 0, 31, 48], "got 0, 0, 31, 48; takes first row, first column, rows and columns, 32 or more of both"),
+        ([-1, 0, 40, 40], "got -1, 0, 40, 40; takes first row"),
+        ([0, 9, 40, 40], "got rows 0 to 39 and columns 9 to 48; takes a part of the frames"),
+    ],
+)
+def test_a_region_that_is_none_is_one_sentence(plan_of, region, says):
+    with pytest.raises(InputError, match=f"^region: {says}"):
+        plan_of(region=region)
+
+
+def test_what_is_found_in_a_region_is_told_for_the_whole(plan_of, toy, monkeypatch):
+    def estimate(raw, settings):
+        assert raw.frames.shape == (4, 32, 32)
+        return settings.model_copy(update={"gain": 5.0}), []
+
+    def uncropped(settings, size, region):
+        assert (size, region) == ((48, 48), (8, 8, 32, 32))
+        return settings.model_copy(update={"gain": settings.gain - 2})
+
+    def cropped(raw, settings, region):
+        return crop(raw, region), settings.model_copy(update={"gain": settings.gain + 2})
+
+    monkeypatch.setattr(toy, "uncropped", uncropped, raising=False)
+    monkeypatch.setattr(toy, "cropped", cropped, raising=False)
+    plan = plan_of(region=[8, 8, 32, 32])
+    assert (plan.settings.gain, "gain" in plan.job.acquisition) == (3.0, False)
+    monkeypatch.setattr(toy, "estimate", estimate, raising=False)
+    plan = plan_of(region=[8, 8, 32, 32])
+    assert (plan.settings.gain, plan.job.acquisition["gain"]) == (5.0, 3.0)

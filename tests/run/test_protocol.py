@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from napari_nstm.core.errors import InputError, StoreError
-from napari_nstm.core.events import Checkpointed, Failed, Finished, Notice, Prepared, Preview, Progress, Working
+from napari_nstm.core.events import (
+    Checkpointed,
+    Failed,
+    Finished,
+    Notice,
+    Paused,
+    Prepared,
+    Preview,
+    Progress,
+    Working,
+)
 from napari_nstm.run.protocol import ArrayFolder, Ready, decode_command, decode_event, encode_event, write_array
 
 
@@ -22,6 +32,8 @@ def preview(value=1.0):
         Ready("", {"jax": "1"}),
         Notice("r", "ünïcode\nand a line break"),
         Prepared("r", "frames", "CPU", 10, None, None, 300),
+        Prepared("r", "frames", "CPU", 10, 5, 1.5, 300, "frame, y, x", 4, (64, 80), 75.0, (48, 64)),
+        Paused("r", 7, 300),
         Working("r", "Compiling for 64 x 64 pixels", compiling=True),
         Working("r", "FISTA-TV", done=40, total=300, remaining_s=12.5),
         Progress("r", 3, 300, 2, 0.5, float("nan"), 1.25, None),

@@ -374,3 +374,26 @@ def test_a_run_that_another_process_has_is_not_resumed(job_file, tmp_path):
     # The window that started this process may have it written.
     write_note(path, new_note("a layer"))
     assert resume(path).status == "finished"
+
+
+def test_a_region_says_where_it_lies_and_is_resumed_as_it_was(toy, job, frames, tmp_path):
+    seen = []
+    long = {**job, "region": [4, 10, 40, 32], "fit": {**job["fit"], "epochs": 300}}
+    stopped = reconstruct(long, frames, on_event=seen.append, should_stop=lambda: has_begun(seen))
+    stored = stopped.open()
+    assert (stored.shape, stored.origin_um) == ((40, 32), (2.0, 5.0))
+    previews = [event for event in seen if isinstance(event, Preview)]
+    assert {event.origin_um for event in previews} == {(2.0, 5.0)}
+    assert previews[-1].scene.shape == (1, 40, 32)
+    # What is kept is whole: another region, or all of it, can be made from the store's job.
+    np.testing.assert_array_equal(np.load(stopped.path / "raw.npy"), frames)
+    assert stored.job.region == (4, 10, 40, 32)
+
+    result = list(iter_resume(stopped.path))[-1].result
+    assert result.reconstruction.shape == (4, 1, 40, 32)
+    np.testing.assert_allclose(result.conventional[0], frames.mean(axis=0)[4:44, 10:42], atol=1e-6)
+    whole = reconstruct({**job, "output": {**job["output"], "path": str(tmp_path / "whole.zarr")}}, frames)
+    assert whole.open().origin_um == (0.0, 0.0)
+    bright = frames[:, 4:44, 10:42] > 0.5 * frames.max()
+    there = whole.reconstruction[:, 0, 4:44, 10:42]
+    np.testing.assert_allclose(result.reconstruction[:, 0][bright], there[bright], atol=0.15 * frames.max())

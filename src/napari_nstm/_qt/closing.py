@@ -63,7 +63,8 @@ class CloseGuard(QObject):
             window.installEventFilter(self)
 
     def _closing(self, event: QEvent) -> bool:
-        if self._session.running and event.spontaneous():
+        # What is being discarded is not asked about again.
+        if self._session.running and not self._session.discarding and event.spontaneous():
             event.ignore()
             if self.ask():
                 self._shutdown()
@@ -85,8 +86,9 @@ class CloseGuard(QObject):
         """Ask whether to close although a run goes on."""
         box = QMessageBox(self._window)
         box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle("A reconstruction is running")
-        box.setText("Close napari although a reconstruction is running?")
+        what = "paused" if self._session.paused else "running"
+        box.setWindowTitle(f"A reconstruction is {what}")
+        box.setText(f"Close napari although a reconstruction is {what}?")
         box.setInformativeText("What it has reached is kept: you can go on with it the next time.")
         close = box.addButton("Close", QMessageBox.ButtonRole.AcceptRole)
         box.addButton("Go on", QMessageBox.ButtonRole.RejectRole)

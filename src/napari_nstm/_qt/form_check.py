@@ -2,10 +2,11 @@
 
 from functools import partial
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, QTimer
 
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.job_form import JobForm
+from napari_nstm._qt.preflight import PreflightCard
 from napari_nstm._qt.run_bar import RunBar
 from napari_nstm._qt.session import FitSession
 from napari_nstm.core.data import RawData
@@ -19,14 +20,16 @@ MARKED = "Mend what is marked ⚠ first."
 
 
 class FormCheck(QObject):
-    """Checks the form a moment after it was edited, and lets the bar say what came of it.
+    """Checks the form a moment after it was edited, and lets bar and card say what came of it.
 
     Parameters
     ----------
     form
         What is checked.
     bar
-        Says whether it can run.
+        Has the button that runs it.
+    card
+        Says what a run would do and need.
     session
         Is asked what a run would need.
     runs
@@ -35,14 +38,18 @@ class FormCheck(QObject):
         Where frames are read and checked.
     """
 
-    answered = Signal(object)
-    """`Prepared` for what the form says now, or None: it cannot run, or that is not known yet."""
-
     def __init__(
-        self, form: JobForm, bar: RunBar, session: FitSession, runs: RunFolder, background: Background
+        self,
+        form: JobForm,
+        bar: RunBar,
+        card: PreflightCard,
+        session: FitSession,
+        runs: RunFolder,
+        background: Background,
     ) -> None:
         super().__init__()
-        self._form, self._bar, self._session, self._runs, self._background = form, bar, session, runs, background
+        self._form, self._bar, self._card = form, bar, card
+        self._session, self._runs, self._background = session, runs, background
         self.checked: CheckedJob | None = None
         """The last job that was found to be without fault."""
         self._number = 0
@@ -71,7 +78,7 @@ class FormCheck(QObject):
             return
         self._bar.set_ready(True)
         if not self._answered:
-            self._bar.show_outlook(None, "Looking at the frames…")
+            self._card.say("Looking at the frames…")
         read, folder, number = self._form.reader(fresh=False), self._runs.path, self._number
 
         def check() -> tuple[CheckedJob, RawData] | None:
@@ -97,13 +104,11 @@ class FormCheck(QObject):
     def _refuse(self, why: str, words: str = "") -> None:
         self._answered = False
         self._bar.set_ready(False, why)
-        self._bar.show_outlook(None, words or why)
-        self.answered.emit(None)
+        self._card.say(words or why)
 
     def _estimated(self, answer: Prepared | Failed) -> None:
         if isinstance(answer, Prepared):
             self._answered = True
-            self._bar.show_outlook(answer, "\n".join(self.checked.notices))
-            self.answered.emit(answer)
+            self._card.show_outlook(answer, self.checked.job, self.checked.notices)
         elif not self._form.show_problem(answer.field, answer.message):
-            self._bar.show_outlook(None, f"⚠ {answer.message}")
+            self._card.say(f"⚠ {answer.message}")

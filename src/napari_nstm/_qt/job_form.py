@@ -1,7 +1,6 @@
 """The form of a whole job: modality, raw frames, acquisition, fit and output, from their settings models alone."""
 
 from collections.abc import Callable
-from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +11,20 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_nstm._qt.form import SettingsForm
 from napari_nstm._qt.form.editors import CalmComboBox
+from napari_nstm._qt.form_values import FormValues
 from napari_nstm._qt.heading import heading
-from napari_nstm._qt.raw_layer import (
-    acquisition_of,
-    array_axes_of,
-    labels_for,
-    n_images,
-    pixel_size_um,
-    place,
-    plane_spacing_um,
-    read_raw_layer,
-    shape_of,
-)
+from napari_nstm._qt.held_frames import HeldFrames
+from napari_nstm._qt.raw_layer import acquisition_of, array_axes_of, n_images
 from napari_nstm._qt.raw_picker import RawPicker
+from napari_nstm._qt.sizes import place_raw, with_sizes_of
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import InputError, input_error_from
-from napari_nstm.core.settings import AcquisitionSettings, FitRequest, Job, OutputSettings
+from napari_nstm.core.settings import AcquisitionSettings, FitRequest, Job, OutputSettings, Region
 from napari_nstm.imaging.base import Modality
 from napari_nstm.imaging.registry import modality, modality_names
 from napari_nstm.run.plan import read_frames
 
-_LAST = "diffusercam"  # the first of the alphabet is chosen before any frames are there: DPC
-_PIXEL_SIZE, _PLANES = "pixel_size_um", "plane_spacing_um"
+_NO_PLACE = 100
 
 
 class JobForm(QWidget):
@@ -43,19 +34,24 @@ class JobForm(QWidget):
     ----------
     viewer
         Whose layers hold the raw frames.
+    device
+        What a run computes on unless the user says otherwise.
     parent
         Owner in Qt's sense.
     """
 
     changed = Signal()
     """Something that the job says was changed, by the user or with the raw layer."""
+    said = Signal(str, bool)
+    """A sentence about the values that are shown, and whether it is a problem."""
+    region_problem = Signal(str)
+    """What is wrong with the part of the frames that is to be reconstructed; empty: nothing."""
 
-    def __init__(self, viewer: ViewerModel, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: ViewerModel, device: str = "auto", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._kept: dict[str, dict[str, Any]] = {}  # what was filled in for each modality
-        self._held: tuple[Any, ...] = ()  # the arrays that were read last
-        self._read: Callable[[], RawData] | None = None
+        self._held = HeldFrames()
+        self._region: Region | None = None
         self.method = CalmComboBox()
         self.method.setAccessibleName("Method")
         self.method.setToolTip("Kind of microscope that took the raw frames.")
@@ -64,6 +60,7 @@ class JobForm(QWidget):
         self.output = SettingsForm(OutputSettings, ("times",))
         self.acquisition: SettingsForm | None = None
         self._modality: Modality | None = None
+        self._layer: Any = None  # the raw layer that the settings belong to
         self._tools: QWidget | None = None
         self._slot = QVBoxLayout()
         layout = QVBoxLayout(self)
@@ -78,8 +75,11 @@ class JobForm(QWidget):
             layout.addWidget(heading(title))
             layout.addLayout(part) if isinstance(part, QVBoxLayout) else layout.addWidget(part)
         layout.addStretch(1)
-        for name in sorted(modality_names(), key=lambda name: name == _LAST):
-            self._offer(name)
+        for name, title in self._offered():
+            self.method.addItem(title, name)
+        self.values = FormValues(self, device)
+        self.values.said.connect(self.said)
+        self.set_modality(self.values.latest)
         self.method.currentIndexChanged.connect(self._method_picked)
         self.raw.chosen.connect(self._raw_chosen)
         self.raw.data_changed.connect(self._raw_replaced)
@@ -129,6 +129,7 @@ class JobForm(QWidget):
             "modality": self.modality.name,
             "raw": self.raw.layer.name or "raw",
             "axes": array_axes_of(self.raw.layer),
+            "region": self._region,
             "acquisition": self.acquisition.content(),
             "fit": self.fit.content(),
             "output": {"path": str(path), **self.output.content(), **output},
@@ -147,15 +148,8 @@ class JobForm(QWidget):
         fresh
             Read anew; otherwise what was read is given again while the layers hold the same arrays.
         """
-        layer, arrays = self.raw.layer, self.acquisition.arrays()
         in_colors = "c" in self.modality.raw_axes
-        read = partial(read_raw_layer, layer, arrays, in_colors=in_colors)
-        if fresh:
-            return read
-        held = (layer.data, in_colors, *arrays.values())
-        if len(held) != len(self._held) or any(a is not b for a, b in zip(held, self._held, strict=True)):
-            self._held, self._read = held, cache(read)
-        return self._read
+        return self._held.reader(self.raw.layer, self.acquisition.arrays(), in_colors=in_colors, fresh=fresh)
 
     def frames_for(self, settings: AcquisitionSettings, folder: Path) -> Callable[[], RawData]:
         """Return what brings the raw frames to the method's axes, as a run does; it may be called in any thread.
@@ -176,15 +170,28 @@ class JobForm(QWidget):
 
         Returns a sentence if that changed anything about the raw layer.
         """
-        content, layer = self.acquisition.content(), self.raw.layer
-        size, planes = content.get(_PIXEL_SIZE), content.get(_PLANES)
-        if layer is None or not isinstance(size, int | float):
-            return None
-        labels = labels_for(layer, self.modality.raw_axes, is_volume=self._has(_PLANES))
-        for other in self.acquisition.array_layers():
-            if shape_of(other) == shape_of(layer)[-2:]:
-                place(other, ("y", "x"), float(size))
-        return place(layer, labels, float(size), float(planes) if isinstance(planes, int | float) else None)
+        others = self.acquisition.array_layers()
+        return place_raw(self.raw.layer, self.acquisition.content(), self.modality, others)
+
+    @property
+    def region(self) -> Region | None:
+        """Part of the frames that a run is limited to, as in `Job.region`; None: all of them."""
+        return self._region
+
+    @region.setter
+    def region(self, region: Region | None) -> None:
+        if region != self._region:
+            self._region = region
+            self.changed.emit()
+
+    def remember(self) -> None:
+        """Keep what is filled in for the next session; call it when a run begins."""
+        self.values.remember()
+
+    def reset(self) -> None:
+        """Show the defaults of the method, and what the raw layer itself says."""
+        self.values.reset()
+        self._raw_placed()
 
     # -- problems -----------------------------------------------------------
 
@@ -198,12 +205,16 @@ class JobForm(QWidget):
         if part in ("raw", "axes"):
             self.raw.show_problem(text)
             return True
+        if part == "region":
+            self.region_problem.emit(text)
+            return True
         form = {"acquisition": self.acquisition, "fit": self.fit, "output": self.output}.get(part)
         return form is not None and form.show_problem(rest or None, text)
 
     def clear_problems(self) -> None:
         """Take all problems away."""
         self.raw.show_problem("")
+        self.region_problem.emit("")
         for form in (self.acquisition, self.fit, self.output):
             form.clear_problems()
 
@@ -212,10 +223,11 @@ class JobForm(QWidget):
     def disconnect_viewer(self) -> None:
         """Listen no longer to the viewer."""
         self.raw.disconnect_viewer()
+        self.values.close()
 
     def _method_picked(self, _: int = 0) -> None:
         if self._modality is not None:
-            self._kept[self._modality.name] = self.acquisition.content()
+            self.values.keep()
             if self._tools is not None:
                 self._tools.setParent(None)  # the settings it stands among are deleted
             self._slot.removeWidget(self.acquisition)
@@ -226,14 +238,15 @@ class JobForm(QWidget):
         self.acquisition = SettingsForm(self._modality.Settings)
         self._slot.addWidget(self.acquisition)
         self._put_tools()
-        kept = self._kept.get(self._modality.name)
-        if kept:
-            self.acquisition.set_content(kept)
+        self._show_frames()  # arrays are looked for among the layers
+        self.values.bring_back()
         self.acquisition.changed.connect(self.changed)
         self._show_frames()
         self.changed.emit()
 
     def _raw_chosen(self, layer: Any) -> None:
+        if layer is not self._layer:
+            self._layer, self._region = layer, None
         known = None if layer is None else acquisition_of(layer)
         if known is not None:
             self.set_modality(known[0])
@@ -250,27 +263,22 @@ class JobForm(QWidget):
     def _raw_placed(self) -> None:
         """Take pixel size and distance of planes from the layer's scale."""
         layer = self.raw.layer
-        if layer is None:
-            return
-        content = self.acquisition.content()
-        sizes = {_PIXEL_SIZE: pixel_size_um(layer), _PLANES: plane_spacing_um(layer)}
-        changed = {
-            name: size
-            for name, size in sizes.items()
-            if size is not None and self._has(name) and content.get(name) != size
-        }
-        if changed:
-            self.acquisition.set_content({**content, **changed})
+        content = None if layer is None else with_sizes_of(layer, self.acquisition.content(), self.modality)
+        if content is not None:
+            self.acquisition.set_content(content)
 
-    def _has(self, name: str) -> bool:
-        return name in self.modality.Settings.model_fields
-
-    def _offer(self, name: str) -> None:
-        """Add a method; one that cannot be loaded is left out, so that the others can be used."""
-        try:
-            self.method.addItem(modality(name).title, name)
-        except InputError as error:
-            self.method.setToolTip(f"{self.method.toolTip()}\n{name} is not offered: {error.got}.")
+    def _offered(self) -> list[tuple[str, str]]:
+        """Return names and titles of the methods; one that cannot be loaded is left out: the others can be used."""
+        found = []
+        for name in modality_names():
+            try:
+                used = modality(name)
+            except InputError as error:
+                self.method.setToolTip(f"{self.method.toolTip()}\n{name} is not offered: {error.got}.")
+            else:
+                # Those that ask for no place come last, the ones with short names, the common ones, before others.
+                found.append((getattr(used, "menu_order", _NO_PLACE), len(name), name, used.title))
+        return [(name, title) for _, _, name, title in sorted(found)]
 
     def _put_tools(self) -> None:
         if self._tools is not None:
@@ -280,3 +288,5 @@ class JobForm(QWidget):
         layer = self.raw.layer
         self.acquisition.n_frames = None if layer is None else n_images(layer, self.modality.raw_axes)
         self.acquisition.set_layers(self.raw.array_candidates())
+        if layer is not None:
+            self.values.drop_other_frames(self.acquisition.n_frames)

@@ -42,10 +42,12 @@ class LiveLayers:
         Where they stand.
     name
         What the user knows the run as: it ends each layer's name.
+    of_region
+        Whether it reconstructs a part of the frames: they stay to be seen around it.
     """
 
-    def __init__(self, viewer: ViewerModel, name: str) -> None:
-        self._viewer, self.name = viewer, name
+    def __init__(self, viewer: ViewerModel, name: str, *, of_region: bool = False) -> None:
+        self._viewer, self.name, self._of_region = viewer, name, of_region
         self._made: dict[str, Layer] = {}  # by the channel's name, or `_MOTION`
         self._limits: dict[str, tuple[float, float]] = {}
         self._points: ArrowPoints | None = None
@@ -86,7 +88,8 @@ class LiveLayers:
                 else:
                     self._update_image(key, preview, follow=share_done < _FOLLOWED_SHARE)
         if not self.started:
-            self._make_room(preview)
+            if not self._of_region:
+                self._make_room(preview)
             for index in looked_at(preview.channels):
                 self._make_image(preview.channels[index], preview)
             return
@@ -190,6 +193,7 @@ class LiveLayers:
             **{
                 **_placed(preview, {"unit": "pixel", "since_ms": frame_times_ms[0]}),
                 "scale": (1.0, *preview.pixel_size_um),
+                "translate": (0.0, *_origin_um(preview)),
                 "units": units_of(axes),
                 "axis_labels": tuple(axes),
             },
@@ -292,11 +296,17 @@ def _is(layer: Layer, limits: tuple[float, float] | None) -> bool:
     return limits is not None and bool(np.allclose(layer.contrast_limits, limits))
 
 
+def _origin_um(preview: Preview) -> tuple[float, ...]:
+    """Return where the picture begins: not at 0 where a region of the frames is reconstructed."""
+    return preview.origin_um or (0.0,) * len(preview.spacing_px)
+
+
 def _placed(preview: Preview, about: Mapping[str, Any]) -> dict[str, Any]:
     axes = "zyx"[-len(preview.spacing_px) :]
     now = {"kind": "preview", "run_id": preview.run_id, "time_ms": preview.time_ms}
     return {
         "scale": tuple(s * size for s, size in zip(preview.spacing_px, preview.pixel_size_um, strict=True)),
+        "translate": _origin_um(preview),
         "units": units_of(axes),
         "axis_labels": tuple(axes),
         "metadata": {KEY: {**about, **now}},

@@ -1,18 +1,19 @@
 """The plugin's panel: one form, one button, and the picture sharpens in the viewer."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import napari
 from napari.layers import Layer
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QEventLoop, QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_nstm._qt.arrivals import Arrivals
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.closing import CloseGuard
 from napari_nstm._qt.drawing_view import DrawingView
+from napari_nstm._qt.first_steps import FirstSteps
 from napari_nstm._qt.form_check import MARKED, FormCheck
 from napari_nstm._qt.frames_tools import FramesTools
 from napari_nstm._qt.interrupted import InterruptedBanner
@@ -20,35 +21,30 @@ from napari_nstm._qt.job_form import JobForm
 from napari_nstm._qt.layers.compare import bind_comparison
 from napari_nstm._qt.layers.time_text import show_times
 from napari_nstm._qt.live import LiveLayers
-from napari_nstm._qt.raw_layer import is_of_a_run, stretch_over_planes
+from napari_nstm._qt.preferences import read_preferences
+from napari_nstm._qt.preflight import PreflightCard
+from napari_nstm._qt.region import RegionTool
 from napari_nstm._qt.result_tab import ResultTab
 from napari_nstm._qt.run_bar import RunBar
 from napari_nstm._qt.session import FitSession, RunEnd
-from napari_nstm.core.events import Event, Notice, Prepared, Preview, Progress, Working
-from napari_nstm.io.result import read_record
+from napari_nstm._qt.settings_menu import SettingsMenu
+from napari_nstm._qt.watching import RunWatch, Watched
+from napari_nstm.io.result import StoredResult, read_record
 from napari_nstm.run.plan import CheckedJob
 from napari_nstm.run.runs import InterruptedRun, RunFolder
 
-PLUGIN, SAMPLE = "napari-nstm", "dpc_moving_target"
+PLUGIN = "napari-nstm"
 
-_CHECK_DELAY_MS = 250
 _WIDTH = 360
-_PREVIEW_EVERY_S = 0.3
-
-
-@dataclass
-class _Watched:
-    """The run that goes on, as far as the window is concerned."""
-
-    live: LiveLayers
-    raw_layer: Layer | None
-    frame_times_ms: tuple[float, ...]
-    ndim: int  # of the field
-    shape: tuple[int, ...] = ()  # of the result, ([z,] y, x), as far as it is known: it may be finer than the frames
+_SET_UP = 0  # tab
+_MEMORY_SHARE = "NAPARI_NSTM_MEMORY_SHARE"
 
 
 class ReconstructPanel(QWidget):
     """Reconstructs the scene and its motion from a layer of raw frames.
+
+    Scripts drive it by `set_up`, `run`, `pause`, `go_on`, `stop`, `discard`, `wait` and the signal `finished`, and by
+    the panels of `result` (see the documentation, "Python").
 
     Parameters
     ----------
@@ -56,41 +52,57 @@ class ReconstructPanel(QWidget):
         Whose layers hold the raw frames, and get the result.
     """
 
+    finished = Signal(object)
+    """`StoredResult` of a run that ended, once all of its layers stand."""
+
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self.runs = RunFolder()
-        self.session = FitSession(self.runs)
+        self.preferences = read_preferences()
+        self.runs = RunFolder(self.preferences.runs_folder)
+        self.session = FitSession(self.runs, {_MEMORY_SHARE: str(self.preferences.memory_share)})
         self._background = Background(self)
         self._looks = Background(self)  # checks of the form must not hold up what a user asks to see
-        self._watched: _Watched | None = None
-        self._n_steps = 0
+        self._region_run = False  # whether the run that goes on is of a region
         self._closed = False
         self._make_widgets()
-        self.check = FormCheck(self.form, self.bar, self.session, self.runs, self._background)
-        self._arrivals = Arrivals(self._background, self.result.arrow_color.currentData)
+        self.check = FormCheck(self.form, self.bar, self.card, self.session, self.runs, self._background)
+        self._arrivals = Arrivals(self._background, lambda: self.result.motion.choices.color)
+        self._watch = RunWatch(napari_viewer, self.session, self.bar, self._arrivals)
         show_times(napari_viewer)
         bind_comparison(napari_viewer)
         self._guard = CloseGuard(self, self.session, self.shutdown)
         self._connect()
         self.session.warm_up()
-        self._background.submit(self.runs.clear)
+        keep = partial(self.runs.clear, self.preferences.cache_days, self.preferences.cache_bytes)
+        self._background.submit(keep)
         self._background.submit(self.runs.interrupted, done=self.banner.offer)
+        self.bar.say(self.preferences.problem, problem=True)
         self.check.soon()
 
     # -- layout -------------------------------------------------------------
 
     def _make_widgets(self) -> None:
+        viewer = self._viewer
         self.banner = InterruptedBanner()
-        self.view = DrawingView(self._viewer)
-        self.form = JobForm(self._viewer)
+        self.view = DrawingView(viewer)
+        self.form = JobForm(viewer, self.preferences.device)
+        self.steps = FirstSteps(self.form.raw)
+        self.region = RegionTool(viewer, self.form)
+        below_raw = self.form.layout().indexOf(self.form.raw) + 1
+        self.form.layout().insertWidget(below_raw, self.region)
+        self.menu = SettingsMenu(self.form, viewer)
         self.frames = FramesTools(self.form, self.view, self._looks, self.runs.path)
-        self.result = ResultTab(self._viewer, self.view, self._background, self._looks)
-        self.bar = RunBar()
+        self.result = ResultTab(viewer, self.view, self._background, self._looks)
+        self.result.movie.set_default_format(self.preferences.movie_format)
+        self.card, self.bar = PreflightCard(), RunBar()
+        self._card_room = _column(self.card)
+        self.bar.set_card(self._card_room)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
-        self.tabs.addTab(_scrolled(self.form), "Set up")
+        self.tabs.addTab(_scrolled(_column(self.steps, self.form)), "Set up")
         self.tabs.addTab(_scrolled(self.result), "Result")
+        self.tabs.setCornerWidget(self.menu)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.banner)
@@ -100,148 +112,161 @@ class ReconstructPanel(QWidget):
         self.setMinimumWidth(320)
 
     def _connect(self) -> None:
-        self.form.raw.data_changed.connect(self._raw_replaced)
-        self.form.raw.sample_asked.connect(lambda: self._viewer.open_sample(PLUGIN, SAMPLE))
+        self.steps.sample_asked.connect(lambda key: self._viewer.open_sample(PLUGIN, key))
+        self.form.raw.data_changed.connect(lambda: self._watch.raw_replaced(self.form.raw.layer))
+        self.form.changed.connect(self._method_changed)
+        self.form.said.connect(lambda text, problem: self.bar.say(text, problem=problem))
+        self.menu.said.connect(lambda text, problem: self.bar.say(text, problem=problem))
+        self.region.whole_field_asked.connect(self.run_whole_field)
+        self.card.region_asked.connect(self.region.ask)
+        self.card.batch_asked.connect(partial(self._change_fit, images_per_step=1))
+        self.card.cpu_asked.connect(partial(self._change_fit, device="cpu"))
+        self.tabs.currentChanged.connect(self._show_card)
         self.bar.run_asked.connect(self.run)
         self.bar.stop_asked.connect(self.stop)
-        self.session.happened.connect(self._take)
-        self.session.ended.connect(self._ended)
+        self.bar.pause_asked.connect(self.pause)
+        self.bar.go_on_asked.connect(self.go_on)
+        self.bar.discard_asked.connect(self.discard)
+        self._watch.ended.connect(self._ended)
         self._arrivals.opened.connect(self.result.set_result)
-        self._arrivals.failed.connect(partial(self.bar.say, problem=True))
-        self.session.trouble.connect(partial(self.bar.say, problem=True))
+        self._arrivals.arrived.connect(self._arrived)
+        for trouble in (self._arrivals.failed, self.session.trouble):
+            trouble.connect(partial(self.bar.say, problem=True))
         self.banner.resume_asked.connect(self._resume)
         self.banner.open_asked.connect(self._open_interrupted)
         self.banner.discard_asked.connect(lambda run: self._background.submit(lambda: self.runs.discard(run.path)))
-        self._viewer.layers.events.removed.connect(self._layer_removed)
-        self._viewer.dims.events.current_step.connect(self._slider_moved)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Qt's name: as wide as labels and values beside each other need."""
         return QSize(_WIDTH, super().sizeHint().height())
+
+    # -- what scripts use too -------------------------------------------------
 
     @property
     def busy(self) -> bool:
         """Whether a run goes on, or its result is on its way into the viewer."""
         return self.session.running or self._arrivals.busy
 
-    # -- run ----------------------------------------------------------------
+    def set_up(self, modality: str | None = None, raw: Layer | None = None, **parts: Mapping[str, Any]) -> None:
+        """Fill in the form; what is not named stays.
+
+        Parameters
+        ----------
+        modality
+            dpc, sim, sim3d, diffusercam, or any registered.
+        raw
+            Layer with the raw frames.
+        **parts
+            `acquisition`, `fit` and `output`: the same keys and units as in a job file.
+        """
+        if raw is not None:
+            self.form.raw.choose(raw)
+        if modality is not None:
+            self.form.set_modality(modality)
+        for name, changes in parts.items():
+            form = {"acquisition": self.form.acquisition, "fit": self.form.fit, "output": self.form.output}[name]
+            form.set_content({**form.content(), **changes})
 
     def run(self) -> None:
-        """Start a run with what the form says."""
+        """Start a run with what the form says; where something cannot be used, it is marked there."""
         path = self.runs.new_path()
-        job = self.form.job(path, preview_every_s=_PREVIEW_EVERY_S)
+        job = self.form.job(path, preview_every_s=self.preferences.preview_every_s)
         if job is None or self.session.running:
             return
+        self.form.remember()
         layer = self.form.raw.layer
         self.view.back()
         placed = self.form.place_raw()
         if placed:
             self._viewer.reset_view()
-        title, known = self._new_title(layer.name), self.check.checked
+        title, known = self._watch.new_title(layer.name), self.check.checked
         times, ndim = ((0.0,), 0) if known is None else (known.frame_times_ms, _ndim(known))
         self.bar.say(placed or "")
         self.session.run(job, self.form.reader(), path, title)
-        self._watch(_Watched(LiveLayers(self._viewer, title), layer, times, ndim))
+        self._region_run = job.region is not None
+        live = LiveLayers(self._viewer, title, of_region=self._region_run)
+        self.result.list.set_running(title, job)
+        self._begin(Watched(live, layer, times, ndim))
+
+    def run_whole_field(self) -> None:
+        """Start a run of the whole field with the settings that were tried on a region."""
+        self.region.whole_field()
+        self.run()
+
+    def pause(self) -> None:
+        """Let the run wait; `go_on` lets it go on."""
+        self.bar.set_pausing()
+        self.session.pause()
+
+    def go_on(self) -> None:
+        """Let a run that waits go on."""
+        self.bar.set_going_on()
+        self.session.go_on()
 
     def stop(self) -> None:
         """End the run and keep what it reached."""
         self.bar.set_stopping()
         self.session.stop()
 
+    def discard(self) -> None:
+        """End the run and keep nothing of it."""
+        self.bar.set_discarding()
+        self.session.discard()
+
+    def wait(self, timeout_s: float = 3600.0) -> bool:
+        """Process events until no run goes on and its result stands; returns whether that came in time."""
+        loop, look = QEventLoop(), QTimer()
+        look.timeout.connect(lambda: None if self.busy else loop.quit())
+        look.start(20)
+        QTimer.singleShot(round(1000 * timeout_s), loop.quit)
+        if self.busy:
+            loop.exec()
+        look.stop()
+        return not self.busy
+
+    # -- what happens -------------------------------------------------------
+
+    def _begin(self, watched: Watched) -> None:
+        self.region.offer_whole_field(False)
+        self.banner.set_resumable(False)
+        self._watch.watch(watched)
+        self._show_card()
+
     def _resume(self, run: InterruptedRun) -> None:
         record = read_record(run.path)
         self.session.resume(run.path, run.title)
-        live = LiveLayers(self._viewer, self._new_title(run.title))
-        self._watch(_Watched(live, None, record.frame_times_ms, len(record.shape), record.shape))
+        live = LiveLayers(self._viewer, self._watch.new_title(run.title), of_region=any(record.origin_um))
+        self._region_run = False  # its raw frames need not be here
+        self.result.list.set_running(live.name)
+        self._begin(Watched(live, None, record.frame_times_ms, len(record.shape), record.shape))
 
     def _open_interrupted(self, run: InterruptedRun) -> None:
-        self._arrivals.load(run.path, LiveLayers(self._viewer, self._new_title(run.title)), "")
-
-    def _watch(self, watched: _Watched) -> None:
-        self._watched = watched
-        self._n_steps = 0
-        self.bar.set_running()
-        self.banner.set_resumable(False)
-        self._slider_moved()
-
-    def _take(self, event: Event) -> None:
-        if isinstance(event, Preview):
-            if not self._watched.live.started:
-                self._hide_earlier()
-            self._measure(event)
-            self._watched.live.show(event, event.step / max(self._n_steps, 1), self._watched.frame_times_ms)
-        elif isinstance(event, Progress):
-            self.bar.show_progress(event, _size_at(self._watched.shape, event.level))
-        elif isinstance(event, Working):
-            self.bar.show_working(event)
-        elif isinstance(event, Prepared):
-            self._n_steps = event.n_steps
-            self.bar.show_outlook(event)
-        elif isinstance(event, Notice):
-            self.bar.say(event.message)
-
-    def _measure(self, preview: Preview) -> None:
-        """Learn the size of the result from its pictures; coarse ones may be larger than it by a part of a pixel."""
-        watched, spacing = self._watched, preview.spacing_px
-        if not watched.shape or max(spacing) == 1:
-            watched.shape = tuple(n * s for n, s in zip(preview.scene.shape[1:], spacing, strict=True))
-            layer = watched.raw_layer
-            if watched.ndim == 3 and layer is not None and layer in self._viewer.layers:
-                stretch_over_planes(layer, watched.shape[0], preview.pixel_size_um[0])
+        self._arrivals.load(run.path, LiveLayers(self._viewer, self._watch.new_title(run.title)), "")
 
     def _ended(self, end: RunEnd) -> None:
-        live, self._watched = self._watched.live, None
-        self.bar.set_idle(ready=True)
         self.banner.set_resumable(True)
-        failed = end.status in ("failed", "diverged")
-        if failed and self.form.show_problem(end.field, end.message):
+        self.result.list.set_running(None)
+        self.region.offer_whole_field(self._region_run and end.path is not None)
+        self._show_card()
+        if end.status in ("failed", "diverged") and self.form.show_problem(end.field, end.message):
             self.bar.set_ready(False, MARKED)
             self.bar.say("The run did not start.", problem=True)
-        else:
-            self.bar.say(end.message, problem=failed)
-        if end.path is None:
-            self._arrivals.remove(live)
-        else:
-            self._arrivals.load(end.path, live, end.message)
 
-    # -- earlier results ----------------------------------------------------
+    def _arrived(self, stored: StoredResult) -> None:
+        self.result.arrived(stored)
+        self.finished.emit(stored)
 
-    def _hide_earlier(self) -> None:
-        """Hide the layers of earlier results, so that the new one is seen."""
-        for layer in self._viewer.layers:
-            if is_of_a_run(layer):
-                layer.visible = False
+    def _method_changed(self) -> None:
+        one_image = self.form.modality.raw_axes.startswith("c")
+        self.form.raw.set_takes_stacks(not one_image)
 
-    def _new_title(self, raw_name: str) -> str:
-        taken = {layer.name.partition(" — ")[2] for layer in self._viewer.layers if is_of_a_run(layer)}
-        if raw_name not in taken:
-            return raw_name
-        number = 2
-        while f"{raw_name} ({number})" in taken:
-            number += 1
-        return f"{raw_name} ({number})"
+    def _change_fit(self, **changes: Any) -> None:
+        self.set_up(fit=changes)
+        self.check.soon()
 
-    # -- what happens around a run ------------------------------------------
-
-    def _slider_moved(self, _: object = None) -> None:
-        """While a run goes on its pictures show the frame that the slider stands at."""
-        dims, watched = self._viewer.dims, self._watched
-        if watched is not None and dims.ndim > watched.ndim > 0:
-            last = len(watched.frame_times_ms) - 1
-            frame = round(dims.point[dims.ndim - watched.ndim - 1])
-            self.session.show(watched.frame_times_ms[min(max(frame, 0), last)])
-
-    def _raw_replaced(self) -> None:
-        if self._watched is not None and self.form.raw.layer == self._watched.raw_layer:
-            self.bar.say("The raw frames were changed: this run goes on with those it began with.")
-
-    def _layer_removed(self, event: Any) -> None:
-        if self._watched is None:
-            return
-        if event.value == self._watched.raw_layer:
-            self.bar.say("The raw layer was deleted: the run goes on with the frames it began with.")
-        elif self._watched.live.made(event.value):
-            self.bar.say("A layer of this run was deleted: its result will be added at the end.")
+    def _show_card(self, _: int = 0) -> None:
+        """Leave the room to the result where it is looked at, and to the run while it goes on."""
+        self._card_room.setVisible(self.tabs.currentIndex() == _SET_UP and not self.session.running)
 
     def shutdown(self) -> None:
         """End the fitting process, with a checkpoint of its run, and listen to the viewer no longer."""
@@ -251,22 +276,31 @@ class ReconstructPanel(QWidget):
         self.check.stop()
         self._arrivals.close()
         self.result.shutdown()
+        self.menu.shutdown()
         self.session.shutdown()
         self._background.close()
         self._looks.close()
         self.view.disconnect_viewer()
-        self._viewer.layers.events.removed.disconnect(self._layer_removed)
-        self._viewer.dims.events.current_step.disconnect(self._slider_moved)
+        self._watch.disconnect_viewer()
+        self.region.disconnect_viewer()
         self.form.disconnect_viewer()
+
+
+def _column(*widgets: QWidget) -> QWidget:
+    """Put widgets one below the other."""
+    column = QWidget()
+    layout = QVBoxLayout(column)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return column
 
 
 def _scrolled(widget: QWidget) -> QScrollArea:
     """Let a widget be higher than the panel, but never wider."""
-    inside = QWidget()
-    layout = QVBoxLayout(inside)
-    layout.setContentsMargins(0, 4, 4, 0)
-    layout.addWidget(widget)
-    layout.addStretch(1)
+    inside = _column(widget)
+    inside.layout().setContentsMargins(0, 4, 4, 0)
+    inside.layout().addStretch(1)
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
@@ -279,8 +313,3 @@ def _scrolled(widget: QWidget) -> QScrollArea:
 def _ndim(checked: CheckedJob) -> int:
     """Return the number of axes of the field."""
     return len(checked.fit.scene_encoding.base_cells)
-
-
-def _size_at(shape: tuple[int, ...], level: int) -> str:
-    coarse = [n if axis < len(shape) - 2 else -(-n // 2**level) for axis, n in enumerate(shape)]
-    return " × ".join(map(str, coarse)) + " px" if coarse else f"Level {level}"

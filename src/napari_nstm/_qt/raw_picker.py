@@ -3,13 +3,15 @@
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_nstm._qt.form.editors import CalmComboBox
 from napari_nstm._qt.form.row import ProblemLine
 from napari_nstm._qt.raw_layer import axes_of, has_opacity, may_be_raw, may_belong_to_raw, shape_of
+from napari_nstm._qt.single_images import single_images, stacked
 
-_NOTHING = 'Drop a file of raw frames onto the viewer, or try a sample: <a href="sample">a moving target</a>.'
+_NOTHING = "Drop files of raw frames onto the viewer."
+_NAMES = 8  # at most in a sentence
 
 
 class RawPicker(QWidget):
@@ -39,20 +41,24 @@ class RawPicker(QWidget):
         self._viewer = viewer
         self._layer: Image | None = None
         self._picked_by_user = False
+        self._takes_stacks = True
+        self._made: Image | None = None  # the stack that was made last
+        self._made_of = ""  # what is to be said of it
         self.combo = CalmComboBox()
         self.combo.setAccessibleName("Raw frames")
         self.combo.setToolTip("Layer with the raw frames, in the order in which they were taken.")
         self.combo.setMinimumContentsLength(12)
         self.about = QLabel()
+        self.stack_button = QPushButton()
         self.problem = ProblemLine()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
-        for widget in (self.combo, self.about, self.problem):
+        for widget in (self.combo, self.about, self.stack_button, self.problem):
             layout.addWidget(widget)
         self.about.setWordWrap(True)
         self.show_problem("")
-        self.about.linkActivated.connect(lambda _: self.sample_asked.emit())
+        self.stack_button.clicked.connect(self.stack)
         self.combo.activated.connect(self._picked_by_hand)
         self.combo.currentIndexChanged.connect(self._picked)
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed, viewer.layers.events.reordered):
@@ -78,6 +84,24 @@ class RawPicker(QWidget):
     def array_candidates(self) -> list[Image]:
         """Return the layers that may hold further arrays, the newest first."""
         return [layer for layer in reversed(self._viewer.layers) if may_belong_to_raw(layer)]
+
+    def set_takes_stacks(self, takes: bool) -> None:
+        """Say whether raw frames are a stack; where they are one image, none is offered."""
+        self._takes_stacks = takes
+        self._offer_stack()
+
+    def stack(self) -> None:
+        """Make one layer of the single images, in the order of their names, and choose it."""
+        images = single_images(self.candidates()) if self._takes_stacks else []
+        if not images:
+            return
+        array, attributes = stacked(images)
+        self._made_of = f"\nStacked in this order, which should be that in which they were taken: {_listed(images)}."
+        self._made = self._viewer.add_image(array, **attributes)
+        for image in images:
+            image.visible = False
+        self.choose(self._made)
+        self._describe()
 
     def show_problem(self, text: str) -> None:
         """Show what is wrong with the frames; an empty text takes it away."""
@@ -108,7 +132,14 @@ class RawPicker(QWidget):
             layer.events.name.disconnect(self._refill)
             layer.events.name.connect(self._refill)
         self._picked()
+        self._offer_stack()
         self.candidates_changed.emit()
+
+    def _offer_stack(self) -> None:
+        images = single_images(self.candidates()) if self._takes_stacks else []
+        self.stack_button.setText(f"Stack these {len(images)} images")
+        self.stack_button.setToolTip(f"Make one layer of them, a frame each, in this order: {_listed(images)}.")
+        self.stack_button.setVisible(bool(images))
 
     def _choice(self, before: Image | None, layers: list[Image]) -> int:
         """Return what to choose: what was chosen, unless that was no stack and nobody asked for it."""
@@ -160,4 +191,10 @@ class RawPicker(QWidget):
         named = f" ({', '.join(axes)})" if axes else ""
         colors = " in colours" if layer.rgb else ""
         opacity = "; its opacity is left out" if has_opacity(layer) else ""
-        self.about.setText(f"{size}{named}{colors}, {layer.dtype}{opacity}")
+        made_of = self._made_of if layer == self._made else ""
+        self.about.setText(f"{size}{named}{colors}, {layer.dtype}{opacity}{made_of}")
+
+
+def _listed(images: list[Image]) -> str:
+    names = [image.name for image in images]
+    return ", ".join(names if len(names) <= _NAMES else [*names[: _NAMES // 2], "…", *names[-_NAMES // 2 + 1 :]])

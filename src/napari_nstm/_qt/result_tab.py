@@ -1,28 +1,31 @@
-"""The tab about one result: what it is, and what can be made of it."""
+"""The tab about results: which there are, and what can be made of the one that is looked at."""
 
-from typing import get_args
+from pathlib import Path
 
 from napari.components import ViewerModel
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.drawing_view import DrawingView
-from napari_nstm._qt.form.editors import CalmComboBox
-from napari_nstm._qt.heading import heading
-from napari_nstm._qt.layers.arrows import ArrowColor
-from napari_nstm._qt.layers.result import recolor
+from napari_nstm._qt.form.collapsible import Collapsible
+from napari_nstm._qt.form.row import WrappedLabel
+from napari_nstm._qt.motion_panel import MotionPanel
 from napari_nstm._qt.movie_panel import MoviePanel
 from napari_nstm._qt.raw_layer import known_of
+from napari_nstm._qt.residual_panel import ResidualPanel
+from napari_nstm._qt.run_list import RunList
 from napari_nstm._qt.save_panel import SavePanel
+from napari_nstm._qt.time_panel import TimePanel
 from napari_nstm._qt.tracks_panel import TracksPanel
 from napari_nstm._qt.views_panel import ViewsPanel
 from napari_nstm.io.result import StoredResult, open_result
 
 _NO_RESULT = "Run a reconstruction, or select a layer of a result: here it becomes tracks, files and movies."
+_OPEN_AT_FIRST = ("Time", "Motion", "Views")
 
 
 class ResultTab(QWidget):
-    """Arrows, views, trajectories, files and movies of the result whose layer was selected last.
+    """Runs, and time, motion, views, residual, trajectories, files and movies of the one that was selected last.
 
     Parameters
     ----------
@@ -33,37 +36,44 @@ class ResultTab(QWidget):
     opening
         Where results are opened.
     looks
-        Where views and tracks are made.
+        Where views, arrows and tracks are made.
     """
 
     def __init__(self, viewer: ViewerModel, view: DrawingView, opening: Background, looks: Background) -> None:
         super().__init__()
         self._viewer, self._opening = viewer, opening
         self._exports = Background(self)  # a long movie must not hold up the next result
-        self.about = QLabel(_NO_RESULT)
-        self.about.setWordWrap(True)
-        self.arrow_color = CalmComboBox()
-        self.arrow_color.setAccessibleName("Arrows in the viewer")
-        self.arrow_color.setToolTip("What the colour of the arrows in the viewer tells.")
-        for by in get_args(ArrowColor):
-            self.arrow_color.addItem(f"coloured by {by}", by)
+        self._stored: StoredResult | None = None
+        self.about = WrappedLabel()
+        self.about.setText(_NO_RESULT)
+        self.list = RunList(viewer, looks)
+        self.time = TimePanel(viewer, looks)
+        self.motion = MotionPanel(viewer, looks)
         self.views = ViewsPanel(viewer, view, looks)
+        self.residual = ResidualPanel(viewer, view, looks)
         self.tracks = TracksPanel(viewer, looks)
         self.save = SavePanel(self._exports)
-        self.movie = MoviePanel(self._exports)
+        self.movie = MoviePanel(viewer, self._exports)
+        self.groups = {
+            title: Collapsible(title, widget)
+            for title, widget in (
+                ("Time", self.time),
+                ("Motion", self.motion),
+                ("Views", self.views),
+                ("Residual", self.residual),
+                ("Trajectories", self.tracks),
+                ("Files", self.save),
+                ("Movie", self.movie),
+            )
+        }
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.about)
-        for title, widget in (
-            ("Arrows in the viewer", self.arrow_color),
-            ("Views", self.views),
-            ("Trajectories", self.tracks),
-            ("Files", self.save),
-            ("Movie", self.movie),
-        ):
-            layout.addWidget(heading(title))
-            layout.addWidget(widget)
-        self.arrow_color.currentIndexChanged.connect(self._recolor)
+        layout.addWidget(self.list)
+        for title, group in self.groups.items():
+            group.set_open(title in _OPEN_AT_FIRST)
+            layout.addWidget(group)
+        self.list.chosen.connect(self.open)
         viewer.layers.selection.events.active.connect(self._layer_selected)
 
     def set_result(self, stored: StoredResult | None, name: str) -> None:
@@ -76,16 +86,27 @@ class ResultTab(QWidget):
         name
             What the user knows it as.
         """
-        for part in (self.movie, self.views, self.tracks, self.save):
+        self._stored = stored
+        for part in (self.time, self.motion, self.views, self.residual, self.tracks, self.save, self.movie):
             part.set_result(stored, name)
         self.about.setText(_NO_RESULT if stored is None else _about(stored, name))
 
+    def open(self, path: Path, name: str) -> None:
+        """Offer the result of a store, once it was read."""
+        if self._stored is None or self._stored.path != Path(path):
+            self._opening.submit(lambda: open_result(path), lambda stored: self.set_result(stored, name), _ignore)
+
+    def arrived(self, stored: StoredResult) -> None:
+        """Take note that all layers of a result stand."""
+        self.motion.apply_to(stored)
+
     def shutdown(self) -> None:
         """Call off what is being written, and listen to the viewer no longer."""
-        self.movie.cancel()
+        self.movie.shutdown()
         self.save.cancel()
         self._exports.close()
-        self.tracks.disconnect_viewer()
+        for part in (self.list, self.time, self.motion, self.residual, self.tracks):
+            part.disconnect_viewer()
         self._viewer.layers.selection.events.active.disconnect(self._layer_selected)
 
     # -- inside -------------------------------------------------------------
@@ -94,13 +115,7 @@ class ResultTab(QWidget):
         layer = self._viewer.layers.selection.active
         store = None if layer is None else known_of(layer).get("store")
         if store:
-            name = layer.name.partition(" — ")[2] or layer.name
-            self._opening.submit(lambda: open_result(store), lambda stored: self.set_result(stored, name), _ignore)
-
-    def _recolor(self, _: int = 0) -> None:
-        for layer in self._viewer.layers:
-            if known_of(layer).get("kind") == "motion":
-                recolor(layer, self.arrow_color.currentData())
+            self.open(Path(store), layer.name.partition(" — ")[2] or layer.name)
 
 
 def _about(stored: StoredResult, name: str) -> str:

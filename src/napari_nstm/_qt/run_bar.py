@@ -1,16 +1,31 @@
 """The bar at the foot of the panel: what will happen, Run or Stop, how far it is, and what there is to say."""
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+import time
 
-from napari_nstm.core.events import Prepared, Progress, Working
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QMessageBox,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_nstm._qt.loss_curve import LossCurve
+from napari_nstm.core.events import Paused, Prepared, Progress, Working
 
 _GB = 1e9
 _SHORTCUT = "Ctrl+Return"
+_ASKED_AFTER_S = 60.0  # a run that took longer is not thrown away by one click
+# Alt+U for both; P is the letter of napari's menu of plugins.
+_PAUSE, _GO_ON, _DISCARD = "Pa&use", "Res&ume", "&Discard"
 
 
 class RunBar(QWidget):
-    """One button that is Run or Stop, with the progress of a run.
+    """Run; or, while a run goes on, stop and keep, pause or resume, discard, with its progress.
 
     Parameters
     ----------
@@ -20,29 +35,51 @@ class RunBar(QWidget):
 
     run_asked = Signal()
     stop_asked = Signal()
+    pause_asked = Signal()
+    go_on_asked = Signal()
+    discard_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.outlook = _words("What will happen, before Run is pressed.")
         self.button = QPushButton("Run")
         self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.button.setMinimumHeight(32)
+        self.pause_button = QPushButton(_PAUSE)
+        self.discard_button = QPushButton(_DISCARD)
+        self.discard_button.setToolTip(
+            f"End the run and keep nothing of it (Alt+D); asks first if it took more than {_ASKED_AFTER_S:g} s."
+        )
+        self.curve = LossCurve()
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
         self.progress.setMaximumHeight(10)
         self.state = _words("What the run does now.")
         self.message = _words("What there is to say.")
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        buttons = QHBoxLayout()
+        for button in (self.button, self.pause_button, self.discard_button):
+            button.setMinimumHeight(32)
+            buttons.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(4)
-        for widget in (self.outlook, self.button, self.progress, self.state, self.message):
+        layout.addWidget(self.outlook)
+        layout.addLayout(buttons)
+        for widget in (self.progress, self.state, self.curve, self.message):
             layout.addWidget(widget)
         self.button.clicked.connect(self._clicked)
-        self._running = False
-        self._n_levels = 0
+        self.pause_button.clicked.connect(self._pause_clicked)
+        self.discard_button.clicked.connect(self._discard_clicked)
+        self._running = self._pausing = self._ending = False
+        self._began_s = self._elapsed_s = 0.0
+        self._question: QMessageBox | None = None
         self.set_idle()
         self.say("")
+
+    def set_card(self, widget: QWidget) -> None:
+        """Let a widget that says what will happen stand above the button."""
+        self.layout().insertWidget(0, widget)
+        QWidget.setTabOrder(widget, self.button)
 
     # -- states -------------------------------------------------------------
 
@@ -54,26 +91,47 @@ class RunBar(QWidget):
             self.button.setToolTip(f"Reconstruct the scene and its motion ({_SHORTCUT})." if ready else why_not)
 
     def set_running(self) -> None:
-        """Run becomes Stop."""
-        self._running = True
-        self._call_button("Stop")
+        """Run becomes Stop and keep, with Pause and Discard beside it."""
+        self._running, self._ending = True, False
+        self._began_s, self._elapsed_s = time.monotonic(), 0.0
+        self._call_button("Stop and keep")
         self.button.setEnabled(True)
         self.button.setToolTip(f"End the run and keep what was reached ({_SHORTCUT}).")
+        self._set_pausing(False)
+        self.curve.clear()
         self._busy("Starting…")
-        self.progress.show()
-        self.state.show()
+        self._show_parts(True)
+
+    def set_pausing(self) -> None:
+        """Pause was asked for: it becomes Resume; the step, or the compile, that is under way ends first."""
+        self._set_pausing(True)
+        self.state.setText("Pausing…")
+
+    def set_going_on(self) -> None:
+        """Resume was asked for."""
+        self._set_pausing(False)
+        self.state.setText("Going on…")
 
     def set_stopping(self) -> None:
-        """Stop was asked for."""
+        """Stop was asked for; the run can still be discarded."""
+        self._ending = True
         self.button.setEnabled(False)
+        self.pause_button.setEnabled(False)
         self.state.setText("Stopping…")
+
+    def set_discarding(self) -> None:
+        """Discard was asked for."""
+        self.set_stopping()
+        self.discard_button.setEnabled(False)
+        self.state.setText("Discarding…")
 
     def set_idle(self, ready: bool = False) -> None:
         """Stop becomes Run."""
-        self._running = False
+        self._running = self._ending = False
+        if self._question is not None:
+            self._question.reject()  # what it asks about has ended
         self._call_button("Run")
-        self.progress.hide()
-        self.state.hide()
+        self._show_parts(False)
         self.set_ready(ready)
 
     # -- what is said -------------------------------------------------------
@@ -89,13 +147,16 @@ class RunBar(QWidget):
         if event.done is None or event.total is None:
             self._busy(f"{event.what}…")
             return
+        self.pause_button.setEnabled(False)
+        self.pause_button.setToolTip("Only the fit can be paused; it is complete.")
         self.progress.setRange(0, event.total)
         self.progress.setValue(event.done)
-        self.state.setText(f"{event.what} · {event.done} of {event.total}{_left(event.remaining_s)}")
-        self.state.setToolTip("What is made beside the fit's result, which is complete; Stop keeps both.")
+        if not self._ending:
+            self.state.setText(f"{event.what} · {event.done} of {event.total}{_left(event.remaining_s)}")
+            self.state.setToolTip("What is made beside the fit's result, which is complete; Stop keeps both.")
 
     def show_progress(self, event: Progress, size: str) -> None:
-        """Show level, loss and remaining time.
+        """Show level, loss (in the curve) and remaining time.
 
         Parameters
         ----------
@@ -104,18 +165,64 @@ class RunBar(QWidget):
         size
             Size of the level at work in pixels, in words.
         """
+        self._elapsed_s = event.elapsed_s
         self.progress.setRange(0, event.n_steps)
         self.progress.setValue(event.step)
-        left = _left(event.remaining_s)
-        self.state.setText(f"{size} · step {event.step} of {event.n_steps} · loss {event.loss:.3g}{left}")
-        self.state.setToolTip(
-            "Size at which the fit works now, steps, mean squared error in units of the normalised frames, squared."
-        )
+        self.curve.add(event, size)
+        if self._ending:
+            return
+        at = f"step {event.step} of {event.n_steps}"
+        self.state.setText(f"Pausing… · {at}" if self._pausing else f"{size} · {at}{_left(event.remaining_s)}")
+        self.state.setToolTip("Size at which the fit works now, steps of the fit, and about how long it will take.")
+
+    def show_paused(self, event: Paused) -> None:
+        """Say that the fit waits, and where."""
+        if self._ending or not self._pausing:
+            return  # it was told to go on, or to end, before this was heard
+        self.progress.setRange(0, event.n_steps)
+        self.progress.setValue(event.step)
+        self.state.setText(f"Paused at step {event.step} of {event.n_steps}")
+        self.state.setToolTip("The fit waits and uses no processor; what it has reached is on the disk.")
 
     def say(self, text: str, *, problem: bool = False) -> None:
         """Show a sentence, in place of the one before; an empty one takes it away."""
         self.message.setText(f"⚠ {text}" if problem and text else text)
         self.message.setVisible(bool(text))
+
+    def ask_discard(self) -> bool:
+        """Ask whether to throw away a run that took long; a run that ends meanwhile is kept."""
+        box = self._question = QMessageBox(self.window())
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("Discard this run?")
+        box.setText("Throw away what this run has reached?")
+        box.setInformativeText("Nothing of it is kept. “Stop and keep” ends it with a result instead.")
+        discard = box.addButton("Discard", QMessageBox.ButtonRole.DestructiveRole)
+        go_on = box.addButton("Go on", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(go_on)
+        box.setEscapeButton(go_on)
+        box.exec()
+        self._question = None
+        return self._running and box.clickedButton() is discard
+
+    # -- inside -------------------------------------------------------------
+
+    @property
+    def _taken_s(self) -> float:
+        """Seconds that the run took: of one that was resumed, those before too."""
+        return max(time.monotonic() - self._began_s, self._elapsed_s)
+
+    def _set_pausing(self, pausing: bool) -> None:
+        self._pausing = pausing
+        self.pause_button.setText(_GO_ON if pausing else _PAUSE)
+        self.pause_button.setToolTip(
+            "Go on with the fit (Alt+U)." if pausing else "Let the fit wait, without using a processor (Alt+U)."
+        )
+        self.pause_button.setEnabled(True)
+        self.discard_button.setEnabled(True)
+
+    def _show_parts(self, running: bool) -> None:
+        for part in (self.pause_button, self.discard_button, self.curve, self.progress, self.state):
+            part.setVisible(running)
 
     def _call_button(self, name: str) -> None:
         self.button.setText(name)
@@ -123,10 +230,18 @@ class RunBar(QWidget):
 
     def _busy(self, text: str) -> None:
         self.progress.setRange(0, 0)
-        self.state.setText(text)
+        if not self._ending:
+            self.state.setText(f"Pausing… · {text}" if self._pausing else text)
 
     def _clicked(self) -> None:
         (self.stop_asked if self._running else self.run_asked).emit()
+
+    def _pause_clicked(self) -> None:
+        (self.go_on_asked if self._pausing else self.pause_asked).emit()
+
+    def _discard_clicked(self) -> None:
+        if self._taken_s < _ASKED_AFTER_S or self.ask_discard():
+            self.discard_asked.emit()
 
 
 def outlook(prepared: Prepared) -> str:

@@ -1,7 +1,8 @@
 """The window's side of the fitting process: keeps one warm, gives it runs, and says how each of them ended."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,16 +12,15 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal, Slot
 
 from napari_nstm._qt.background import Background
+from napari_nstm._qt.run_in_hand import RunInHand
 from napari_nstm.core.data import RawData
-from napari_nstm.core.errors import ChildError, in_one_sentence
-from napari_nstm.core.events import Event, Failed, Finished, Prepared, Progress, Working
+from napari_nstm.core.errors import ChildError, StoreError, in_one_sentence
+from napari_nstm.core.events import Event, Failed, Finished, Paused, Prepared, Progress, Working
 from napari_nstm.core.settings import Job
 from napari_nstm.run.client import Child
 from napari_nstm.run.protocol import Ready
 from napari_nstm.run.runs import RunFolder
 
-# A process that compiles, or still loads its libraries, cannot answer: what it reached is in its checkpoint.
-_PATIENCE_BUSY_S, _PATIENCE_S = 0.25, 8.0
 _POLL_MS = 25
 # When the window closes: time for a last checkpoint.
 _GRACE_S = 1.5
@@ -34,7 +34,7 @@ class RunEnd:
     Parameters
     ----------
     status
-        `failed`: without having said that it finished or stopped.
+        `failed`: without having said that it finished or stopped; `discarded`: as the user asked.
     path
         Its store, or None where nothing was written.
     message
@@ -43,24 +43,13 @@ class RunEnd:
         Field of the form at fault, dotted; None: none is.
     """
 
-    status: Literal["finished", "stopped", "diverged", "failed"]
+    status: Literal["finished", "stopped", "diverged", "failed", "discarded"]
     path: Path | None
     message: str
     field: str | None = None
 
 
-@dataclass
-class _Run:
-    path: Path
-    child: Child
-    begin: Callable[["_Run"], str]
-    run_id: str | None = None
-    shown_ms: float | None = None
-    shared: Any = None
-    stop_asked_at: float | None = None
-    busy: bool = True  # compiling, or not yet heard of
-    heard: bool = False  # whether the process took it: an event came
-    spare: bool = True  # may be given to another process, if its own was dead already
+_DISCARDED = RunEnd("discarded", None, "Discarded; nothing was kept.")
 
 
 class FitSession(QObject):
@@ -72,6 +61,8 @@ class FitSession(QObject):
     ----------
     runs
         Where the stores of runs go.
+    environment
+        Variables for the process beside those of this one.
     parent
         Owner in Qt's sense.
     """
@@ -83,16 +74,19 @@ class FitSession(QObject):
     estimated = Signal(object)
     """`Prepared` or `Failed`: the answer to the last `estimate`."""
     trouble = Signal(str)
-    """The process ended while no run was in it: a sentence."""
+    """The process ended while no run was in it, or a run that was discarded could not be removed: a sentence."""
 
-    def __init__(self, runs: RunFolder, parent: QObject | None = None) -> None:
+    def __init__(
+        self, runs: RunFolder, environment: Mapping[str, str] | None = None, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
-        self._runs = runs
+        self._runs, self._environment = runs, environment
         self._background = Background(self)
         self._child: Child | None = None
         self._dying: list[Child] = []
         self._ready = False
-        self._run: _Run | None = None
+        self._run: RunInHand | None = None
+        self._untidy: list[RunInHand] = []  # ended, but their stores and frames are not yet seen to
         self._estimate_id: str | None = None
         self._estimate_wished: Callable[[], None] | None = None
         self._known: tuple[Child, RawData, Any] | None = None  # frames the process has already
@@ -103,8 +97,18 @@ class FitSession(QObject):
 
     @property
     def running(self) -> bool:
-        """Whether a run goes on."""
+        """Whether a run goes on, also one that is paused."""
         return self._run is not None
+
+    @property
+    def paused(self) -> bool:
+        """Whether a run waits, or was asked to."""
+        return self._run is not None and self._run.paused
+
+    @property
+    def discarding(self) -> bool:
+        """Whether the run that goes on will be discarded."""
+        return self._run is not None and self._run.discarded
 
     @property
     def process_id(self) -> int | None:
@@ -116,7 +120,7 @@ class FitSession(QObject):
         if self._child is not None and self._ready and not self._child.alive:
             self._retire()  # it ended since the last look at it
         if self._child is None and not self._closed:
-            child = self._child = Child(grace_s=_GRACE_S)
+            child = self._child = Child(self._environment, grace_s=_GRACE_S)
             self._ready = False
             self._background.submit(child.start, failed=partial(self._lost, child))
             self._timer.start()
@@ -136,8 +140,8 @@ class FitSession(QObject):
             What the user knows it as.
         """
 
-        def begin(run: _Run) -> str:
-            self._runs.claim(path, title)
+        def begin(run: RunInHand) -> str:
+            run.claim(self._runs, title)
             run.shared = run.child.share(raw())
             return run.child.run(job, path.parent, raw=run.shared)
 
@@ -146,8 +150,8 @@ class FitSession(QObject):
     def resume(self, path: Path, title: str) -> None:
         """Go on with an interrupted run."""
 
-        def begin(run: _Run) -> str:
-            self._runs.claim(path, title)
+        def begin(run: RunInHand) -> str:
+            run.claim(self._runs, title)
             return run.child.resume(path)
 
         self._begin(path, begin)
@@ -155,19 +159,39 @@ class FitSession(QObject):
     def stop(self) -> None:
         """End the run and keep what was reached; `ended` follows within half a second."""
         run = self._run
-        if run is None or run.stop_asked_at is not None:
+        if run is not None and run.end_asked_at is None:
+            run.end_asked_at = time.monotonic()
+            self._tell(run, "stop")
+
+    def discard(self) -> None:
+        """End the run and keep nothing of it, also after a stop was asked for; `ended` follows, then it is removed."""
+        run = self._run
+        if run is None or run.discarded:
             return
-        run.stop_asked_at = time.monotonic()
-        if run.run_id is not None:
-            self._say(run.child.stop, run.run_id)
+        run.discarded = True
+        self.stop()
+        run.end_asked_at = time.monotonic()
+
+    def pause(self) -> None:
+        """Let the run wait, with its process; `Paused` follows when it does."""
+        run = self._run
+        if run is not None and not run.paused and run.end_asked_at is None:
+            run.paused = True
+            self._tell(run, "pause")
+
+    def go_on(self) -> None:
+        """Let a run that waits, or was asked to, go on."""
+        run = self._run
+        if run is not None and run.paused and run.end_asked_at is None:
+            run.paused = False
+            self._tell(run, "go_on")
 
     def show(self, time_ms: float) -> None:
         """Let the previews of the run show another moment."""
         run = self._run
         if run is not None:
             run.shown_ms = time_ms
-            if run.run_id is not None:
-                self._say(run.child.show, run.run_id, time_ms)
+            self._tell(run, "show", time_ms)
 
     def estimate(self, job: Job, raw: RawData, folder: Path) -> None:
         """Ask what a run would need; while a run goes on the question waits, and only the last one is answered."""
@@ -188,65 +212,64 @@ class FitSession(QObject):
         run = self._run
         for child in [*self._dying, *([self._child] if self._child is not None else [])]:
             # One that compiles could not answer anyway; its checkpoint is written before it begins to.
-            if run is not None and run.child is child and not run.busy:
+            if run is not None and run.child is child and not (run.busy or run.discarded):
                 child.close()
             elif child.alive:
                 child.kill()
-        if run is not None:
-            self._runs.release(run.path)
-        self._child, self._run, self._dying = None, None, []
+        for ended in [*self._untidy, *([run] if run is not None else [])]:
+            with suppress(StoreError):  # it is offered, or cleared away, the next time
+                ended.tidy_up(self._runs)
+        self._child, self._run, self._dying, self._untidy = None, None, [], []
 
     # -- inside -------------------------------------------------------------
 
-    def _begin(self, path: Path, begin: Callable[[_Run], str]) -> None:
+    def _begin(self, path: Path, begin: Callable[[RunInHand], str]) -> None:
         if self._run is not None or self._closed:
             raise RuntimeError("a run goes on")
         self.warm_up()
-        self._run = _Run(path, self._child, begin)
+        self._run = RunInHand(path, self._child, begin)
         self._hand_over(self._run)
 
-    def _hand_over(self, run: _Run) -> None:
+    def _hand_over(self, run: RunInHand) -> None:
         self._background.submit(
             partial(run.begin, run), done=partial(self._begun, run), failed=partial(self._not_begun, run)
         )
 
-    def _begun(self, run: _Run, run_id: str) -> None:
+    def _begun(self, run: RunInHand, run_id: str) -> None:
         run.run_id = run_id
-        if self._run is not run:
-            return
-        if run.shown_ms is not None:
-            self.show(run.shown_ms)
-        if run.stop_asked_at is not None:
-            self._say(run.child.stop, run_id)
+        if self._run is run:
+            for command, *values in run.wishes():
+                self._tell(run, command, *values)
 
-    def _not_begun(self, run: _Run, error: Exception) -> None:
+    def _not_begun(self, run: RunInHand, error: Exception) -> None:
         if self._run is run and not (isinstance(error, ChildError) and self._begun_anew(run)):
             self._end(RunEnd("failed", None, in_one_sentence(error), getattr(error, "field", None)))
 
-    def _begun_anew(self, run: _Run) -> bool:
+    def _begun_anew(self, run: RunInHand) -> bool:
         """Give a run whose process died before it took it to another process; once."""
-        if run.heard or not run.spare or run.stop_asked_at is not None or self._closed:
+        if run.heard or not run.spare or run.end_asked_at is not None or self._closed:
             return False
         if self._child is run.child:
             self._retire()
         self.warm_up()
-        again = self._run = _Run(run.path, self._child, run.begin, shown_ms=run.shown_ms, spare=False)
+        again = self._run = run.anew(self._child)
         self._hand_over(again)
         return True
 
-    def _say(self, command: Callable[..., None], *values: Any) -> None:
-        try:
-            command(*values)
-        except ChildError:
-            self._poll()  # it is gone: the poll says how
+    def _tell(self, run: RunInHand, command: str, *values: Any) -> None:
+        """Pass a wish on, or leave it until the run has an id."""
+        if run.run_id is not None:
+            try:
+                getattr(run.child, command)(run.run_id, *values)
+            except ChildError:
+                self._poll()  # it is gone: the poll says how
 
     def _poll(self) -> None:
         child = self._child
         if child is None:
             return
         if self._id_on_its_way():
-            if self._run_overdue():
-                self._give_up()
+            self._give_up_if_overdue()
             return
         try:
             events = child.poll()
@@ -257,8 +280,7 @@ class FitSession(QObject):
             if child is not self._child:
                 return
             self._take(event)
-        if self._run is not None and self._run_overdue():
-            self._give_up()
+        self._give_up_if_overdue()
 
     def _id_on_its_way(self) -> bool:
         """Whether events could come whose id is not known yet: they would be taken for another's."""
@@ -282,23 +304,17 @@ class FitSession(QObject):
             else:
                 if isinstance(event, Working):
                     run.busy = event.compiling
-                elif isinstance(event, Progress):
+                elif isinstance(event, Progress | Paused):
                     run.busy = False
-                self.happened.emit(event)
+                if not run.discarded:
+                    self.happened.emit(event)
 
-    def _run_overdue(self) -> bool:
-        run = self._run
-        if run is None or run.stop_asked_at is None:
-            return False
-        patience = _PATIENCE_BUSY_S if run.busy or not self._ready else _PATIENCE_S
-        return time.monotonic() - run.stop_asked_at > patience
-
-    def _give_up(self) -> None:
+    def _give_up_if_overdue(self) -> None:
         """End a process that does not answer a stop, and start another."""
         run = self._run
-        self._retire()
-        self.warm_up()
-        if run is not None:
+        if run is not None and run.overdue(ready=self._ready):
+            self._retire()
+            self.warm_up()
             self._end(RunEnd("stopped", _existing(run.path), "Stopped."))
 
     def _retire(self) -> None:
@@ -322,14 +338,14 @@ class FitSession(QObject):
 
     def _end(self, end: RunEnd) -> None:
         run, self._run = self._run, None
-
-        def tidy_up() -> None:
-            self._runs.release(run.path)
-            if run.shared is not None:
-                run.child.release(run.shared)
-
-        self._background.submit(tidy_up)
-        self.ended.emit(end)
+        self._untidy.append(run)
+        # A process that was given up is killed by then: nobody writes the store any more.
+        self._background.submit(
+            partial(run.tidy_up, self._runs),
+            done=lambda _: self._untidy.remove(run),
+            failed=lambda error: self.trouble.emit(in_one_sentence(error)),
+        )
+        self.ended.emit(_DISCARDED if run.discarded else end)
         self._ask_if_idle()
 
     def _ask_if_idle(self) -> None:

@@ -89,12 +89,18 @@ def reconstruct(
     out: Annotated[Path | None, typer.Option(help="Result store; default: what the job says.")] = None,
     preset: Annotated[str | None, typer.Option(help=_PRESET)] = None,
     device: Annotated[str | None, typer.Option(help=_DEVICE)] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            help="Part of the frames, in raw pixels: first row, first column, rows, columns (100,80,256,256)."
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=_OVERWRITE)] = False,
 ) -> int:
     """Reconstruct the frames of a job file."""
     from napari_nstm.cli.fitting import reconstruct_job
 
-    return reconstruct_job(job, out=out, preset=preset, device=device, overwrite=overwrite)
+    return reconstruct_job(job, out=out, preset=preset, device=device, region=region, overwrite=overwrite)
 
 
 @app.command()
@@ -174,6 +180,14 @@ def trajectories(
 
     for line in follow_points(store, points, out, moments=moments, overwrite=overwrite):
         typer.echo(line)
+
+
+@app.command()
+def residuals(store: Annotated[Path, typer.Argument(help="Result store.")]) -> None:
+    """Say how far the frames are explained, in units of their noise, and which stand out."""
+    from napari_nstm.cli.residuals import describe_residuals
+
+    typer.echo(describe_residuals(store))
 
 
 @app.command()

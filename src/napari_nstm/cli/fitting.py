@@ -12,6 +12,7 @@ from rich.console import Console
 
 from napari_nstm.cli.interrupt import Interrupt
 from napari_nstm.cli.progress import Reporter
+from napari_nstm.core.errors import InputError
 from napari_nstm.core.events import Event, Finished
 from napari_nstm.core.settings import Job
 
@@ -19,13 +20,19 @@ INTERRUPTED = 130
 
 
 def reconstruct_job(
-    job_file: Path, *, out: Path | None, preset: str | None, device: str | None, overwrite: bool
+    job_file: Path,
+    *,
+    out: Path | None,
+    preset: str | None,
+    device: str | None,
+    overwrite: bool,
+    region: str | None = None,
 ) -> int:
     """Run a job file and return the exit status."""
     from napari_nstm.run.job import load_job, store_path
 
     job, base_dir = load_job(job_file)
-    job = with_changes(job, out=out, preset=preset, device=device)
+    job = with_changes(job, out=out, preset=preset, device=device, region=region)
 
     def events(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
         from napari_nstm.run.reconstruct import iter_reconstruct
@@ -46,15 +53,30 @@ def resume_store(store: Path, *, device: str | None) -> int:
     return follow(events, store.absolute())
 
 
-def with_changes(job: Job, *, out: Path | None, preset: str | None, device: str | None) -> Job:
+def with_changes(
+    job: Job, *, out: Path | None, preset: str | None, device: str | None, region: str | None = None
+) -> Job:
     """Apply what the command line says to a job."""
-    from napari_nstm.run.job import with_fit
+    from napari_nstm.run.job import job_from_mapping, with_fit
 
+    if region is not None:
+        job = job_from_mapping({**job.model_dump(exclude_unset=True), "region": _numbers(region)})
     said = {name: value for name, value in (("preset", preset), ("device", device)) if value is not None}
     job = with_fit(job, **said)
     if out is None:
         return job
     return job.model_copy(update={"output": job.output.model_copy(update={"path": str(out.absolute())})})
+
+
+def _numbers(region: str) -> list[int]:
+    try:
+        numbers = [int(part) for part in region.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 4:
+        takes = "four whole numbers: first row, first column, rows and columns (100,80,256,256)"
+        raise InputError("--region", repr(region), takes)
+    return numbers
 
 
 def follow(events: Callable[[Callable[[], bool]], Generator[Event, None, None]], store: Path) -> int:

@@ -51,6 +51,17 @@ class Prepared(Event):
         Estimated time of the fit in seconds; None where it cannot be known.
     n_steps
         Steps of the fit.
+    axes
+        What the axes of the raw data were taken for, in words (`frame, y, x`).
+    n_frames
+        Frames; of volumes, not their planes.
+    shape
+        Raw pixels that are reconstructed, ([z,] y, x).
+    duration_ms
+        From the first moment to the last.
+    fits_px
+        Rows and columns of the largest region around the middle whose estimated need is free; None where the whole
+        fits, where that is not known, or where a region means nothing.
     """
 
     summary: str
@@ -59,6 +70,11 @@ class Prepared(Event):
     memory_free_bytes: int | None
     expected_s: float | None
     n_steps: int
+    axes: str = ""
+    n_frames: int = 0
+    shape: tuple[int, ...] = ()
+    duration_ms: float = 0.0
+    fits_px: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +128,20 @@ class Progress(Event):
 
 
 @dataclass(frozen=True)
+class Paused(Event):
+    """A fit waits: what it has reached was checkpointed and shown. `Progress` tells that it goes on.
+
+    Parameters
+    ----------
+    step, n_steps
+        Steps done, and in all.
+    """
+
+    step: int
+    n_steps: int
+
+
+@dataclass(frozen=True)
 class Preview(Event):
     """The picture as it is now.
 
@@ -132,6 +162,8 @@ class Preview(Event):
         Size of a raw pixel, ([z,] y, x).
     channels, units
         Name and unit of each channel of `scene`.
+    origin_um
+        Where sample 0 lies in the whole field, ([z,] y, x): not 0 where a region is reconstructed.
     """
 
     step: int
@@ -144,6 +176,7 @@ class Preview(Event):
     pixel_size_um: tuple[float, ...]
     channels: tuple[str, ...]
     units: tuple[str, ...]
+    origin_um: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,11 @@ from napari_nstm.core.errors import InputError, input_error_from
 from napari_nstm.core.hints import Hint
 
 Preset = Literal["fast", "paper"]
+Region = tuple[int, int, int, int]
 MotionKind = Literal["none", "translation", "rotation", "shear", "swirl", "bend", "vibration", "bounce", "wave"]
+
+LEAST_REGION_PX = 32
+"""Rows and columns that a region of the frames has at least: optics need room."""
 
 
 class Settings(BaseModel):
@@ -187,6 +191,12 @@ class FitRequest(Settings):
         title="Motion of another run",
         description="Result whose motion is taken, for another channel of the same sample; relative to the job.",
     )
+    images_per_step: Annotated[int | None, Hint(group="advanced", none_means="as the method")] = Field(
+        default=None,
+        ge=1,
+        title="Images in a step",
+        description="Raw images rendered in one step of the fit: fewer need less memory, and make more steps.",
+    )
     device: Annotated[str, Hint(choices=("auto", "cpu", "gpu"), labels=("Automatic", "CPU", "GPU"))] = Field(
         default="auto",
         title="Compute on",
@@ -235,9 +245,24 @@ class Job(Settings):
     axes: str | None = Field(
         default=None, pattern=r"^[tczyx]+$", description="Axes of the raw array, where the file does not say."
     )
+    region: Annotated[Region | None, Hint(none_means="the whole field")] = Field(
+        default=None,
+        title="Region",
+        description="First row, first column, rows and columns of the part of the raw frames that is reconstructed, in "
+        "raw pixels; none: the whole field.",
+    )
     acquisition: dict[str, Any] = Field(description="The modality's settings.")
     fit: FitRequest = Field(default_factory=FitRequest, description="How to fit them.")
     output: OutputSettings = Field(default_factory=OutputSettings, description="Where the result goes.")
+
+    @field_validator("region")
+    @classmethod
+    def _large_enough(cls, region: Region | None) -> Region | None:
+        if region is not None and (min(region[:2]) < 0 or min(region[2:]) < LEAST_REGION_PX):
+            got = ", ".join(map(str, region))
+            takes = f"first row, first column, rows and columns, {LEAST_REGION_PX} or more of both"
+            raise InputError("region", got, takes)
+        return region
 
 
 def resolve_fit(defaults: FitSettings, request: FitRequest) -> FitSettings:

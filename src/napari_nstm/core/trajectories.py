@@ -26,7 +26,7 @@ class Trajectories:
     Parameters
     ----------
     positions_um
-        (track, time, component): ([z,] y, x) from the middle of pixel 0; NaN where the track has ended.
+        (track, time, component): ([z,] y, x) from the middle of pixel 0 of the result; NaN where the track has ended.
     times_ms
         (time,), ascending.
     marked_um, marked_ms
@@ -37,6 +37,8 @@ class Trajectories:
         (track,): whether the track ends because its point leaves the field.
     lost
         (track,): whether it ends because the motion folds there: a point of the sample would be at several places.
+    origin_um
+        Where pixel 0 of the result lies in the field of the whole raw frames, ([z,] y, x); empty: at 0.
     """
 
     positions_um: Float
@@ -46,6 +48,7 @@ class Trajectories:
     pixel_size_um: tuple[float, ...]
     left_the_field: Flags
     lost: Flags
+    origin_um: tuple[float, ...] = ()
 
     @property
     def followed(self) -> Flags:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import jax
 import platformdirs
 
 from napari_nstm.core.errors import InputError
+
+MEMORY_SHARE = "NAPARI_NSTM_MEMORY_SHARE"
+"""Variable of the environment: which part of the free memory a fit may take."""
+_LEAST_SHARE = 0.1
 
 
 def pick_device(wish: str = "auto") -> tuple[jax.Device, str]:
@@ -44,7 +49,31 @@ def _describe(device: jax.Device) -> tuple[jax.Device, str]:
 
 
 def free_memory_bytes(device: jax.Device) -> int | None:
-    """Return the memory that is free on a device, in bytes; None where it cannot be known."""
+    """Return the memory that a fit may take on a device, in bytes; None where it cannot be known.
+
+    That is what is free, or the share of it that the environment's NAPARI_NSTM_MEMORY_SHARE says.
+
+    Raises
+    ------
+    InputError
+        If that is no share.
+    """
+    share, free = _memory_share(), _free(device)
+    return None if free is None else int(share * free)
+
+
+def _memory_share() -> float:
+    text = os.environ.get(MEMORY_SHARE, "").strip() or "1"
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not _LEAST_SHARE <= share <= 1:
+        raise InputError(MEMORY_SHARE, repr(text), f"a number from {_LEAST_SHARE:g} to 1")
+    return share
+
+
+def _free(device: jax.Device) -> int | None:
     stats = device.memory_stats() if device.platform != "cpu" else None
     if stats and "bytes_limit" in stats:
         return int(stats["bytes_limit"]) - int(stats.get("bytes_in_use", 0))

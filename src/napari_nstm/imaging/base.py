@@ -29,9 +29,10 @@ class Problem(Protocol):
     It is a pytree (`jax.tree_util.register_dataclass`): arrays are leaves, so that data of the
     same shape share one compiled program; `grid` and other static facts are metadata.
 
-    One more method may be there, where a measurement is not a frame for each time: `gathered(parts)`, which puts the
+    Two more methods may be there: where a measurement is not a frame for each time, `gathered(parts)`, which puts the
     differences of all batches of an epoch, pairs of a batch's data and what `forward` rendered of it (measured less
-    rendered), together to images (frame, [z,] y, x).
+    rendered), together to images (frame, [z,] y, x); and `in_steps_of(images)`, the problem with so many raw images in
+    each batch, or an `InputError` of the field `fit.images_per_step`.
     """
 
     @property
@@ -162,10 +163,14 @@ class Modality(Protocol):
     `simulation_options` are the choices of each further option; one without any names a file with an array.
     `raw_axes` are the letters of the axes of raw frames; `*yx` takes any number of axes before y and x as one.
     `estimates` names the settings that `estimate` can fill in; `inspections` what `inspect` can draw: a title by name.
-    Three more methods may be there: `moved(name, mark, position, settings)`, the settings after a mark of a drawing was
-    dragged; `support_circles(settings)`, circles to draw on spectra; and `slow_comparisons(raw, settings, times_ms)`,
+    More methods may be there: `moved(name, mark, position, settings)`, the settings after a mark of a drawing was
+    dragged; `support_circles(settings)`, circles to draw on spectra; `slow_comparisons(raw, settings, times_ms)`,
     which returns at once a `SlowComparison` for each further way to reconstruct that takes minutes and that the
-    settings ask for, at the moments of the result: a run makes them once the fit is stored.
+    settings ask for, at the moments of the result: a run makes them once the fit is stored; and
+    `cropped(raw, settings, region)`, raw data and settings of a part of the field (without it `region.crop` cuts frames
+    and whatever has their size), with `uncropped(settings, size, region)`, which turns settings that were completed for
+    a region into those of whole frames of a size (y, x), where the two differ. An attribute `menu_order` says where a
+    method stands among others in a menu; without it, after those that have one.
     """
 
     name: ClassVar[str]

@@ -49,6 +49,13 @@ def check_frames(frames: NDArray[np.generic], least: int, noun: str = "frame") -
             raise InputError("raw", f"{noun} {k} with {value:g} in every pixel", f"{noun}s that show something")
 
 
+def check_images_per_step(images: int, n_frames: int) -> None:
+    """Raise `InputError` where so many images in a step do not make whole steps of all frames."""
+    if n_frames % images:
+        divisors = [str(n) for n in range(1, n_frames + 1) if n_frames % n == 0]
+        raise InputError("fit.images_per_step", f"{images} of {n_frames} frames", f"{' or '.join(divisors)}")
+
+
 def saturation(frames: NDArray[Any], effect: str, noun: str = "frame") -> str | None:
     """Return a sentence about pixels at the detector's end, or None.
 

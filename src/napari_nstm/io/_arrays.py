@@ -69,11 +69,12 @@ def write_image(
     shape: tuple[int, ...],
     pixel_size_um: tuple[float, ...],
     times_ms: Sequence[float],
+    origin_um: tuple[float, ...] = (),
 ) -> None:
     """Write an OME-Zarr 0.5 image: frames (c, [z,] y, x) become the array `0`, axes (t, c, [z,] y, x).
 
     The t axis counts frames, because moments need not be evenly spaced; their times stand in the
-    attribute `nstm` beside the OME metadata.
+    attribute `nstm` beside the OME metadata. Where sample 0 does not lie at 0, a translation says where.
     """
     space = SPACE[len(shape)]
     full_shape = (len(times_ms), len(channels), *shape)
@@ -81,7 +82,7 @@ def write_image(
     windows = _Windows(frames, len(channels))
     write_frames(path / "0", windows, full_shape, ("t", "c", *space))
     attributes = {
-        "ome": _image_metadata(path.name, channels, space, pixel_size_um, windows.of_channels()),
+        "ome": _image_metadata(path.name, channels, space, pixel_size_um, origin_um, windows.of_channels()),
         "nstm": {"times_ms": list(times_ms), "channel_units": [channel.unit for channel in channels]},
     }
     write_group(path, attributes)
@@ -148,6 +149,7 @@ def _image_metadata(
     channels: Sequence[Channel],
     space: Sequence[str],
     pixel_size_um: tuple[float, ...],
+    origin_um: tuple[float, ...],
     windows: Sequence[Mapping[str, float]],
 ) -> dict[str, Any]:
     from yaozarrs import v05
@@ -157,14 +159,16 @@ def _image_metadata(
         v05.ChannelAxis(name="c"),
         *(v05.SpaceAxis(name=axis, unit="micrometer") for axis in space),
     ]
-    scale = v05.ScaleTransformation(scale=[1.0, 1.0, *pixel_size_um])
+    where: list[Any] = [v05.ScaleTransformation(scale=[1.0, 1.0, *pixel_size_um])]
+    if any(origin_um):
+        where.append(v05.TranslationTransformation(translation=[0.0, 0.0, *origin_um]))
     shown = [
         v05.OmeroChannel(label=channel.name, color="FFFFFF", active=True, window=v05.OmeroWindow(**window))
         for channel, window in zip(channels, windows, strict=True)
     ]
     image = v05.Image(
         multiscales=[
-            v05.Multiscale(name=name, axes=axes, datasets=[v05.Dataset(path="0", coordinateTransformations=[scale])])
+            v05.Multiscale(name=name, axes=axes, datasets=[v05.Dataset(path="0", coordinateTransformations=where)])
         ],
         omero=v05.Omero(channels=shown),
     )

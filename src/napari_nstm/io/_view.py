@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -10,15 +11,17 @@ from numpy.typing import NDArray
 
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.warp import Float
-from napari_nstm.io._sheet import MotionKey
+from napari_nstm.io._footer import MotionKey
 from napari_nstm.io.arrows import Arrows, arrow_grid, arrow_spacing, nice_stretch, visible_points
 from napari_nstm.io.channels import is_rgb
 from napari_nstm.io.colors import direction_colors, speed_colors
 from napari_nstm.io.draw import stretch_note, typical_length
 from napari_nstm.io.result import StoredResult
 from napari_nstm.io.text import round_length, time_texts
+from napari_nstm.io.titles import comparison_title
 
 ArrowColor = Literal["direction", "speed"]
+_N_KEY_COLORS = 32
 
 
 class View:
@@ -44,12 +47,18 @@ class View:
         """Render the scene at a time: (y, x), or (y, x, 3) in colours."""
         return self._flat(self.result.scene_at(time_ms))
 
-    def conventional(self) -> Float:
-        """Return the conventional reconstruction, likewise."""
-        image = self.result.conventional
-        if image is None:
-            raise InputError("side_by_side", "a result without a conventional reconstruction", "one that has it")
-        return self._flat(image)
+    def comparison(self, name: str) -> Still:
+        """Return what else the frames gave, likewise."""
+        held = self.result.comparison_names
+        if name not in held:
+            article = "a result without a" if name == "conventional" else "a result without"
+            raise InputError(
+                "comparison",
+                f"{article} {comparison_title(name)} reconstruction",
+                f"one of {', '.join(held)}" if held else "a result that holds one",
+            )
+        found = self.result.comparison(name)
+        return Still(found.times_ms, [self._flat(image) for image in found.images])
 
     def motion_px(self, time_ms: float, points: NDArray[np.floating]) -> Float:
         """Return u since the first frame at points (2, point), (y, x) in pixels."""
@@ -64,11 +73,44 @@ class View:
         return np.asarray(np.moveaxis(image, 0, -1) if self._index is None else image[self._index])
 
 
-class Motion:
-    """Arrows at every moment of a movie; they start at the same points throughout."""
+@dataclass(frozen=True)
+class Still:
+    """Images that do not follow the motion.
 
-    def __init__(self, view: View, times: list[float], color: ArrowColor, factor: int) -> None:
-        spacing = arrow_spacing(view.shape, factor)
+    Parameters
+    ----------
+    times_ms
+        The moments they stand for.
+    images
+        (y, x), or (y, x, 3) in colours.
+    """
+
+    times_ms: tuple[float, ...]
+    images: list[Float]
+
+    def nearest(self, time_ms: float) -> int:
+        """Return the index of the image that stands for a moment."""
+        return int(np.argmin(np.abs(np.asarray(self.times_ms) - time_ms)))
+
+
+class Motion:
+    """Arrows at every moment of a movie; they start at the same points throughout.
+
+    Parameters
+    ----------
+    view
+        What the movie shows.
+    times
+        Its moments, in ms.
+    color
+        What colours mean.
+    factor
+        By how much the image will be enlarged, about.
+    """
+
+    def __init__(self, view: View, times: list[float], color: ArrowColor, factor: float) -> None:
+        seen = (round(view.shape[0] * factor), round(view.shape[1] * factor))
+        spacing = arrow_spacing(seen, 1) / factor
         points = arrow_grid(view.shape, spacing)
         first = view.image(times[0])
         grey = first.mean(axis=-1) if view.in_colors else first
@@ -87,6 +129,14 @@ class Motion:
             colors = speed_colors(speeds / top)
             self.key = MotionKey((f"speed, 0 to {top:g} µm/s", since + stretch_note(self.stretch)), directions=False)
         self.colors = colors
+
+    @property
+    def key_colors(self) -> NDArray[np.uint8]:
+        """Colours (n, 3) of the wheel or the ramp that explains the arrows."""
+        if not self.key.directions:
+            return speed_colors(np.linspace(0, 1, _N_KEY_COLORS))
+        angles, saturation = np.linspace(-np.pi, np.pi, _N_KEY_COLORS, endpoint=False), np.array([[0.5], [1.0]])
+        return direction_colors(angles, np.broadcast_to(saturation, (2, _N_KEY_COLORS))).reshape(-1, 3)
 
     def at(self, index: int) -> Arrows:
         """Return the arrows of a moment."""

@@ -14,6 +14,7 @@ _ARROWS_ACROSS, _CLOSEST_PX = 22, 30.0
 _SHAFT_SHARE = 0.045  # width of a shaft, of the distance between arrows
 _RIM, _RIM_OPACITY, _RIM_PX = (8, 10, 14), 0.6, 1.0
 _SHORTEST_PX = 1.5
+_HIDDEN_SHARE = 0.2  # of the strongest signal
 _NICE_STRETCHES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 
 
@@ -70,7 +71,7 @@ def sample_at(image: NDArray[np.floating], points: Points) -> NDArray[np.float32
 
 
 def visible_points(
-    image: NDArray[np.floating], points: Points, spacing_px: float | Sequence[float]
+    image: NDArray[np.floating], points: Points, spacing_px: float | Sequence[float], share: float | None = None
 ) -> NDArray[np.bool_]:
     """Tell at which points (axis, point) the image differs from its background enough for motion to mean something.
 
@@ -82,11 +83,17 @@ def visible_points(
         In its pixels.
     spacing_px
         Distance between points: one, or one per axis.
+    share
+        How much is enough, of the strongest signal (its 99th percentile); None: 0.2. At 0 all points are visible.
     """
     from scipy.ndimage import gaussian_filter
 
+    share = _HIDDEN_SHARE if share is None else share
+    if share <= 0:
+        return np.ones(np.shape(points)[1], bool)
+
     signal = gaussian_filter(np.abs(image - np.median(image)), np.asarray(spacing_px, float) / 2.5)
-    level = 0.2 * np.percentile(signal, 99)
+    level = share * np.percentile(signal, 99)
     return np.asarray(sample_at(signal, points) > level)
 
 

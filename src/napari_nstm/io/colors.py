@@ -14,7 +14,8 @@ LINE = (48, 56, 68)
 
 # Stands out on black, grey and white; few hues have to be clipped to sRGB.
 _LIGHTNESS, _CHROMA = 0.73, 0.15
-_SPEED_STOPS = np.array([[70, 96, 200], [38, 166, 190], [104, 200, 120], [236, 204, 80], [246, 122, 82]], float)
+# Ever lighter, so that whoever confuses red and green can tell them apart; the darkest stands out on black.
+_SPEED_STOPS = np.array([[86, 84, 200], [46, 150, 190], [104, 200, 120], [240, 214, 70], [255, 246, 200]], float)
 
 
 def direction_colors(angle_rad: NDArray[np.floating], saturation: float | NDArray[np.floating] = 1.0) -> Colors:

@@ -35,6 +35,7 @@ def describe(path: str | Path) -> str:
         ("modality", str(record.job.get("modality", "unknown"))),
         ("raw data", str(record.job.get("raw", "unknown"))),
         ("field", _field(record)),
+        ("region", _region(record)),
         ("channels", ", ".join(c.name + (f" ({c.unit})" if c.unit else "") for c in record.channels)),
         ("times", _times(record)),
         ("comparisons", ", ".join(result.comparison_names)),
@@ -64,6 +65,17 @@ def _field(record: StoreRecord) -> str:
     extent = " x ".join(f"{n * p:.4g}" for n, p in zip(record.shape, record.pixel_size_um, strict=True))
     size = " x ".join(f"{p:.4g}" for p in record.pixel_size_um)
     return f"{pixels} pixels ({', '.join(axes)}) of {size} um: {extent} um"
+
+
+def _region(record: StoreRecord) -> str:
+    region = record.job.get("region")
+    if not (isinstance(region, list | tuple) and len(region) == 4):
+        return ""
+    top, left, rows, columns = region
+    where = ", ".join(
+        f"{axis} = {n:.4g}" for axis, n in zip("zyx"[-len(record.shape) :], record.origin_um, strict=False)
+    )
+    return f"rows {top} to {top + rows - 1}, columns {left} to {left + columns - 1} of the raw frames; from {where} um"
 
 
 def _times(record: StoreRecord) -> str:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from napari_nstm.core.errors import InputError
 from napari_nstm.io._atomic import reason, replacing
-from napari_nstm.io._sheet import Interpolation, Key, MotionKey, Sheet, enlargement
+from napari_nstm.io._footer import Key, MotionKey
+from napari_nstm.io._layout import enlargement
+from napari_nstm.io._sheet import Interpolation, Sheet
 from napari_nstm.io.arrows import Arrows, arrow_grid, arrow_spacing, nice_stretch, sample_at, visible_points
 from napari_nstm.io.colors import direction_colors
 

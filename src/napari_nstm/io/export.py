@@ -27,7 +27,8 @@ def export_ome_tiff(
     """Write the reconstruction as OME-TIFF: float32, uncompressed, axes (t, z, c, y, x), calibrated.
 
     Every plane carries its time, because moments need not be evenly spaced; the time increment is their mean
-    distance. Programs that know no OME find the pixel size in the resolution tags.
+    distance. Of a region every plane carries its place in the whole field as well. Programs that know no OME find the
+    pixel size in the resolution tags.
 
     Parameters
     ----------
@@ -118,6 +119,10 @@ def _metadata(result: StoredResult, shape: tuple[int, ...]) -> dict[str, Any]:
             "DeltaTUnit": ["ms"] * (len(times) * per_moment),
         },
     }
+    if any(result.origin_um):
+        for axis, origin in zip("ZYX"[-len(sizes) :], result.origin_um, strict=True):
+            n = len(times) * per_moment
+            metadata["Plane"] |= {f"Position{axis}": [origin] * n, f"Position{axis}Unit": ["µm"] * n}
     if len(sizes) == 3:
         metadata |= {"PhysicalSizeZ": sizes[0], "PhysicalSizeZUnit": "µm"}
     if len(times) > 1:

@@ -1,12 +1,15 @@
-"""How fast a movie plays: in real time where that can be watched, otherwise slower or faster by a round factor."""
+"""How fast a movie plays, and in which order: in real time where that can be watched, else by a round factor."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from napari_nstm.core.errors import InputError
-from napari_nstm.io._video import gif_rate
+from napari_nstm.io._gif import gif_rate
 from napari_nstm.io.text import round_length
+
+Loop = Literal["once", "boomerang"]
 
 # A movie in real time is neither over before one has looked nor longer than one has patience for.
 _SHORTEST_S, _SLOWED_TO_S, _LONGEST_S = 2.0, 4.0, 30.0
@@ -101,6 +104,12 @@ def movie_pace(duration_s: float, n_frames: int | None, fps: float | None, gif: 
     return n_frames, rate, max(n_frames - 1, 1) / rate / duration_s
 
 
+def frame_order(n_moments: int, loop: Loop) -> list[int]:
+    """Return the indices of moments in the order in which they are shown."""
+    there = list(range(n_moments))
+    return [*there, *there[-2:0:-1]] if loop == "boomerang" else there
+
+
 def speed_text(slowdown: float) -> str:
     """Say how fast a movie plays."""
     if abs(slowdown - 1) < 0.02:
@@ -108,3 +117,12 @@ def speed_text(slowdown: float) -> str:
     factor = slowdown if slowdown > 1 else 1 / slowdown
     text = f"{factor:.0f}" if factor >= 10 else f"{factor:.2g}"
     return f"{text}x {'slower' if slowdown > 1 else 'faster'}"
+
+
+def remaining_text(seconds: float) -> str:
+    """Say how long it will still take, about."""
+    if seconds < 5:
+        return "A few seconds to go."
+    if seconds < 90:
+        return f"About {5 * round(seconds / 5)} s to go."
+    return f"About {round(seconds / 60)} min to go."

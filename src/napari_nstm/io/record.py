@@ -40,6 +40,9 @@ class StoreRecord(BaseModel):
     fit: dict[str, Any] = Field(default_factory=dict, description="Every value of the fit, the preset's included.")
     shape: tuple[PositiveInt, ...] = Field(min_length=2, max_length=3, description="Pixels of the field, ([z,] y, x).")
     pixel_size_um: tuple[PositiveFloat, ...] = Field(description="Pixel size of the reconstruction, ([z,] y, x).")
+    origin_um: tuple[FiniteFloat, ...] = Field(
+        default=(), description="Where pixel 0 lies in the whole field, ([z,] y, x), of a region; empty: at 0."
+    )
     channels: tuple[Channel, ...] = Field(min_length=1)
     presentation: tuple[ChannelPresentation, ...] = Field(description="From the canvas to physical units, per channel.")
     frame_times_ms: tuple[FiniteFloat, ...] = Field(min_length=1, description="Mid-exposure times of the raw frames.")
@@ -106,6 +109,8 @@ def record_from_json(content: object, where: str) -> StoreRecord:
         first = error.errors(include_url=False)[0]
         name = " ".join(".".join(str(part) for part in first["loc"]).split())  # a key may hold line breaks
         raise StoreError(f"{where} is damaged: its attribute nstm.{name} cannot be read ({first['msg']}).") from error
-    if len(record.pixel_size_um) != len(record.shape) or len(record.presentation) != len(record.channels):
+    ndim = len(record.shape)
+    consistent = len(record.pixel_size_um) == ndim and len(record.origin_um) in (0, ndim)
+    if not consistent or len(record.presentation) != len(record.channels):
         raise StoreError(f"{where} is damaged: its attribute nstm contradicts itself.")
     return record

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,6 +100,11 @@ class StoredResult:
         return self.record.pixel_size_um
 
     @property
+    def origin_um(self) -> tuple[float, ...]:
+        """Where pixel 0 lies in the field of the whole raw frames, ([z,] y, x): not 0 of a region."""
+        return self.record.origin_um or (0.0,) * len(self.record.shape)
+
+    @property
     def has_conventional(self) -> bool:
         """Whether `conventional` is there; reads nothing."""
         return "conventional" in self.comparison_names
@@ -173,7 +178,7 @@ class StoredResult:
         Parameters
         ----------
         points_um
-            (point, component): ([z,] y, x) in um from the middle of pixel 0.
+            (point, component): ([z,] y, x) in um from the middle of pixel 0 of the result, of a region its own.
         at_ms
             When they are there: a time, or one for each point; None: the first frame.
         times_ms
@@ -185,7 +190,7 @@ class StoredResult:
             If a point lies outside the field, or a time outside the acquisition.
         """
         first, last = self.frame_times_ms[0], self.frame_times_ms[-1]
-        return trace(
+        found = trace(
             self.motion(),
             points_um,
             first if at_ms is None else at_ms,
@@ -195,6 +200,7 @@ class StoredResult:
             span_ms=(first, last),
             normalized_time=self.record.normalized_time,
         )
+        return replace(found, origin_um=self.origin_um)
 
     # -- arrays -------------------------------------------------------------
 

@@ -310,20 +310,22 @@ def _write_arrays(
     write_array(folder / "motion_lattice", motion.values_px, ("t", "component", *space), lattice)
     times = record.times_ms
     frames = _ahead(shown.scene_at, times) if reconstruction is None else reconstruction
-    write_image(folder / "reconstruction", frames, record.channels, record.shape, record.pixel_size_um, times)
+    size, origin = record.pixel_size_um, shown.origin_um
+    write_image(folder / "reconstruction", frames, record.channels, record.shape, size, times, origin)
     frames = _ahead(shown.displacement_at, times) if motion_um is None else motion_um
     motion_shape = (len(times), len(record.shape), *record.shape)
-    units = {"unit": "micrometer", "times_ms": list(times), "reference_ms": record.frame_times_ms[0]}
+    place = {"origin_um": list(origin)}
+    units = {"unit": "micrometer", "times_ms": list(times), "reference_ms": record.frame_times_ms[0], **place}
     write_frames(folder / "motion", frames, motion_shape, ("t", "component", *space), units)
     _write_comparisons(folder, record, comparisons)
     if residual is not None:
-        write_frames(folder / "residual", residual, residual.shape, ("frame", *SPACE[residual.ndim - 1]))
+        write_frames(folder / "residual", residual, residual.shape, ("frame", *SPACE[residual.ndim - 1]), place)
 
 
 def _write_comparisons(folder: Path, record: StoreRecord, comparisons: Iterable[Comparison]) -> None:
     for one in comparisons:
-        size = record.pixel_size_um
-        write_image(folder / one.name, one.images, record.channels, record.shape, size, one.times_ms)
+        size, origin = record.pixel_size_um, record.origin_um
+        write_image(folder / one.name, one.images, record.channels, record.shape, size, one.times_ms, origin)
 
 
 def _ahead(render: Callable[[float], NDArray[Any]], times: Iterable[float]) -> Iterator[NDArray[Any]]:

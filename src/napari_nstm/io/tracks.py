@@ -26,15 +26,17 @@ def read_points(path: str | Path, result: StoredResult) -> tuple[Float, Float | 
     Parameters
     ----------
     path
-        Either columns `[time_ms,] [z_um,] y_um, x_um`; or those of a Points layer that napari saved,
-        `axis-0, axis-1, ...`: pixels of the result, before them, if there is one column more, the number of the moment.
+        Either columns `[time_ms,] [z_um,] y_um, x_um`, from pixel 0 of the whole raw frames; or those of a Points layer
+        that napari saved, `axis-0, axis-1, ...`: pixels of the result, before them, if there is one column more, the
+        number of the moment.
     result
         Whose points they are.
 
     Returns
     -------
     points_um, at_ms
-        (point, component), ([z,] y, x), and (point,), or None where the table says nothing of time.
+        (point, component), ([z,] y, x) from pixel 0 of the result, and (point,), or None where the table says
+        nothing of time.
 
     Raises
     ------
@@ -58,15 +60,16 @@ def read_points(path: str | Path, result: StoredResult) -> tuple[Float, Float | 
     in_time = len(known) > len(axes)
     places, times = values[:, -len(axes) :], values[:, 0] if in_time else None
     if not named or set(wanted) <= set(header):
-        return places, times
+        return places - np.asarray(result.origin_um), times
     return places * np.asarray(result.pixel_size_um), None if times is None else _times_of(source, times, result)
 
 
 def write_tracks(trajectories: Trajectories, path: str | Path, *, overwrite: bool = False) -> Path:
     """Write a row for each track and moment: `track, time_ms, [z_um,] y_um, x_um, displacement_um, speed_um_per_s`.
 
-    `track` is the number of the point, the first being 0; a track has no rows after its end. A speed that is not
-    known, of a track of one moment, is empty.
+    `track` is the number of the point, the first being 0; a track has no rows after its end. Positions count from
+    pixel 0 of the whole raw frames, also of the result of a region. A speed that is not known, of a track of one
+    moment, is empty.
 
     Parameters
     ----------
@@ -85,6 +88,8 @@ def write_tracks(trajectories: Trajectories, path: str | Path, *, overwrite: boo
     target = Path(path)
     check_table(target, overwrite=overwrite)
     table = trajectories.table()
+    for axis, origin in zip("zyx"[-len(trajectories.origin_um) :], trajectories.origin_um, strict=False):
+        table[f"{axis}_um"] = table[f"{axis}_um"] + origin
     rows = zip(*(column.tolist() for column in table.values()), strict=True)
     lines = [",".join(table), *(",".join(map(_text, row)) for row in rows)]
     try:

@@ -168,6 +168,14 @@ class Child:
         """Ask a run to stop and keep what was reached: `Finished` with status `stopped` follows."""
         self.send({"command": "stop", "run_id": run_id})
 
+    def pause(self, run_id: str) -> None:
+        """Let a fit wait, without using a processor: `Paused` follows; of a run that prepares, at its first step."""
+        self.send({"command": "pause", "run_id": run_id})
+
+    def go_on(self, run_id: str) -> None:
+        """Let a fit that waits go on."""
+        self.send({"command": "go_on", "run_id": run_id})
+
     def send(self, command: Mapping[str, Any]) -> None:
         """Send a command as it is; raises `ChildError` if the process is gone."""
         process = self._started()

@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_nstm.core.data import Comparison, SlowComparison
-from napari_nstm.core.errors import NstmError, StoreError
+from napari_nstm.core.errors import InputError, NstmError, StoreError
 from napari_nstm.core.events import Event, Finished, Notice, Prepared, Working
+from napari_nstm.imaging.region import uncropped
 from napari_nstm.io.store import StoredResult, StoreRecord, StoreWriter, load_checkpoint
 from napari_nstm.run.comparing import asked_for, compare, left_out
 from napari_nstm.run.environment import versions
 from napari_nstm.run.patience import Controls, Patience, StopAskedError
 from napari_nstm.run.plan import Plan
+from napari_nstm.run.preflight import prepared_event
 from napari_nstm.run.preview import conventional_preview, stored_preview
 from napari_nstm.run.result import Result
 
@@ -168,29 +170,29 @@ def _keep_compiled(run_id: str) -> Iterator[Event]:
 
 
 def _prepare(plan: Plan, run_id: str) -> tuple[Solver, Prepared]:
-    from napari_nstm.fit.cost import estimate_cost, moments_per_step
     from napari_nstm.fit.solver import Solver
 
     def problem_at(level: int) -> Problem:
-        return plan.modality.prepare(plan.raw, plan.settings, level)
+        return _in_steps(plan, plan.modality.prepare(plan.raw, plan.settings, level))
 
     given = None
     if plan.given_motion is not None:
-        given = plan.given_motion.on(problem_at(0).grid, plan.frame_times_ms)
+        is_part = plan.job.region is not None
+        given = plan.given_motion.on(problem_at(0).grid, plan.frame_times_ms, plan.origin_um, is_part=is_part)
     solver = Solver(problem_at, plan.fit, plan.device, given)
-    problem = solver.problem(0)
-    cost = estimate_cost(
-        problem.grid, len(problem.frame_times), problem.n_batches, plan.fit, plan.device, moments_per_step(problem)
-    )
-    return solver, Prepared(
-        run_id,
-        plan.summary,
-        plan.device_words,
-        cost.memory_bytes,
-        cost.memory_free_bytes,
-        cost.seconds,
-        solver.n_steps,
-    )
+    return solver, prepared_event(plan, solver, run_id)
+
+
+def _in_steps(plan: Plan, problem: Problem) -> Problem:
+    images = plan.job.fit.images_per_step
+    if images is None:
+        return problem
+    regroup: Callable[[int], Problem] | None = getattr(problem, "in_steps_of", None)
+    if regroup is None:
+        raise InputError(
+            "fit.images_per_step", str(images), f"nothing with {plan.modality.title}: it has its own steps"
+        )
+    return regroup(images)
 
 
 def _record(plan: Plan, solver: Solver, run_id: str) -> StoreRecord:
@@ -202,6 +204,7 @@ def _record(plan: Plan, solver: Solver, run_id: str) -> StoreRecord:
         fit=plan.fit.model_dump(mode="json"),
         shape=grid.shape,
         pixel_size_um=grid.pixel_size_um,
+        origin_um=plan.origin_um if plan.job.region is not None else (),
         channels=grid.channels,
         presentation=problem.presentation,
         frame_times_ms=plan.frame_times_ms,
@@ -248,6 +251,15 @@ def _finish(
         residual=solver.residual(state) if outcome.has_residual else None,
         message=outcome.message if is_whole else outcome.message + left_out(slow),
         awaits_comparisons=is_whole and bool(slow),
-        refined=solver.refined(state),
+        refined=_refined(plan, solver.refined(state)),
         **changes,
     )
+
+
+def _refined(plan: Plan, found: dict[str, Any]) -> dict[str, Any]:
+    """Say what was refined as the job's settings do, those of the whole field."""
+    if plan.job.region is None or not set(found) <= set(type(plan.settings).model_fields):
+        return found
+    height, width = plan.whole_raw.frames.shape[-2:]
+    whole = uncropped(plan.modality, plan.settings.model_copy(update=found), (height, width), plan.job.region)
+    return {name: getattr(whole, name) for name in found}

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_nstm.core.errors import DeviceError
-from napari_nstm.core.events import Checkpointed, Event, Preview, Progress, Status, Working
+from napari_nstm.core.events import Checkpointed, Event, Paused, Preview, Progress, Status, Working
 from napari_nstm.core.warp import Canvas, MotionLattice
 from napari_nstm.fit.solver import Solver
 from napari_nstm.fit.state import FitReport, FitState
@@ -29,6 +29,8 @@ _T = TypeVar("_T")
 _CHUNK_S = 0.1
 # After a stop was asked for, what is under way may end within this time (seconds).
 _LINGER_S = 0.15
+# While a fit waits, it looks this often whether it may go on (seconds).
+_WAIT_S = 0.05
 # Previews take at most a fifth of the time, checkpoints a tenth.
 _PREVIEW_PAUSE, _CHECKPOINT_PAUSE = 4.0, 9.0
 
@@ -163,6 +165,10 @@ class _Fit:
         while self.step < self._solver.n_steps:
             if self._controls.should_stop():
                 raise StopAskedError
+            if level is not None and self._controls.should_pause():
+                paused = time.monotonic()
+                yield from self._wait(level)
+                began += time.monotonic() - paused
             next_level, _ = self._solver.schedule.stage_at(self.step)
             entering = next_level != level
             if entering:
@@ -237,13 +243,26 @@ class _Fit:
             self.kept = self.step
             yield Checkpointed(self._controls.run_id, self.kept)
 
+    def _wait(self, level: int) -> Iterator[Event]:
+        """Keep and show what was reached, and wait until the fit may go on; moments that are wished for are shown."""
+        yield from self._keep()
+        yield self._show_now(level)
+        yield Paused(self._controls.run_id, self.step, self._solver.n_steps)
+        while self._controls.should_pause():
+            if self._controls.should_stop():
+                raise StopAskedError
+            if self._controls.preview_time() != self._shown_ms:
+                yield self._show_now(level)
+            time.sleep(_WAIT_S)
+
     def _show(self, level: int) -> Iterator[Event]:
-        wish_ms = self._controls.preview_time()
-        if self._previews.due() or wish_ms != self._shown_ms:
-            self._shown_ms = wish_ms
-            with self._previews.timed():
-                shown = self._do(self._preview, self.state, level, wish_ms)
-            yield shown
+        if self._previews.due() or self._controls.preview_time() != self._shown_ms:
+            yield self._show_now(level)
+
+    def _show_now(self, level: int) -> Preview:
+        self._shown_ms = self._controls.preview_time()
+        with self._previews.timed():
+            return self._do(self._preview, self.state, level, self._shown_ms)
 
     def _do(self, work: Callable[..., _T], *values: Any, linger_s: float = _LINGER_S) -> _T:
         with device_errors():

@@ -26,11 +26,14 @@ class Controls:
         Whether to end, and keep what was reached.
     preview_time
         Moment in ms that previews show; None: the middle frame's.
+    should_pause
+        Whether to wait before the next step.
     """
 
     run_id: str
     should_stop: Callable[[], bool] = lambda: False
     preview_time: Callable[[], float | None] = lambda: None
+    should_pause: Callable[[], bool] = lambda: False
 
 
 class StopAskedError(Exception):

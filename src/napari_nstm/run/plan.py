@@ -16,6 +16,7 @@ from napari_nstm.core.errors import InputError
 from napari_nstm.core.settings import AcquisitionSettings, FitSettings, Job
 from napari_nstm.imaging import registry
 from napari_nstm.imaging.base import Modality
+from napari_nstm.imaging.region import cropped, uncropped
 from napari_nstm.io.raw import read_raw, to_axes
 from napari_nstm.io.store import check_output
 from napari_nstm.run.given_motion import GivenMotion, read_motion
@@ -36,7 +37,9 @@ class CheckedJob:
     job
         The job, with absolute paths.
     modality, settings, raw
-        What was measured, and how.
+        What was measured, and how; of a job with a region, in this part of the field.
+    whole_raw
+        The raw data as they were read.
     raw_is_file
         Whether the job's path leads to the raw data; otherwise they were given as arrays.
     fit
@@ -55,6 +58,7 @@ class CheckedJob:
     modality: Modality
     settings: AcquisitionSettings
     raw: RawData
+    whole_raw: RawData
     raw_is_file: bool
     fit: FitSettings
     store_path: Path
@@ -69,14 +73,26 @@ class CheckedJob:
         return 0.0 if last == first else 2 * (time_ms - first) / (last - first) - 1
 
     @property
+    def ndim(self) -> int:
+        """Axes in space."""
+        return len(self.fit.scene_encoding.base_cells)
+
+    @property
+    def origin_um(self) -> tuple[float, ...]:
+        """Where the first pixel of the region lies in the whole field, ([z,] y, x); zeros without one."""
+        region = (0, 0) if self.job.region is None else self.job.region[:2]
+        return (0.0,) * (self.ndim - 2) + tuple(n * self.settings.pixel_size_um for n in region)
+
+    @property
     def summary(self) -> str:
         """Frames, size and duration in words."""
         n, *shape = self.raw.frames.shape
         size = " x ".join(map(str, shape))
+        part = "" if self.job.region is None else f" (of {' x '.join(map(str, self.whole_raw.frames.shape[1:]))})"
         if self.modality.raw_axes.startswith("c"):
-            what = f"1 image of {size} pixels" + f" in {n} colours" * (n > 1)
+            what = f"1 image of {size} pixels{part}" + f" in {n} colours" * (n > 1)
         else:
-            what = f"{n} frame{'s' * (n != 1)} of {size} pixels"
+            what = f"{n} frame{'s' * (n != 1)} of {size} pixels{part}"
         first, last = self.frame_times_ms[0], self.frame_times_ms[-1]
         return f"{self.modality.title}: {what}, {first:g} to {last:g} ms."
 
@@ -90,7 +106,7 @@ class Plan(CheckedJob):
     device, device_words
         jax device, and its name in words.
     input_hashes
-        SHA-256 of `raw` and of every further array, by the setting's name.
+        SHA-256 of `whole_raw` and of every further array, by the setting's name.
     """
 
     device: jax.Device
@@ -127,12 +143,18 @@ def check_job(
     folder = Path(base_dir).absolute()
     modality = registry.modality(job.modality)
     settings = acquisition_settings(job, modality)
-    frames = read_frames(job, modality, settings, raw, folder)
+    whole = frames = read_frames(job, modality, settings, raw, folder)
+    if job.region is not None:
+        frames, settings = cropped(modality, whole, settings, job.region)
     given = settings
     settings, found = modality.estimate(frames, given)
     if settings is not given:
         # What was found is what the run is made with: its store says so, and a resumed run need not look again.
-        job = job.model_copy(update={"acquisition": settings.model_dump(mode="json", exclude_unset=True)})
+        described = settings
+        if job.region is not None:
+            height, width = whole.frames.shape[-2:]
+            described = uncropped(modality, settings, (height, width), job.region)
+        job = job.model_copy(update={"acquisition": described.model_dump(mode="json", exclude_unset=True)})
     notices = [*found, *modality.check(frames, settings)]
     fit = fit_settings(job, modality, frames, settings)
     frame_times = tuple(float(t) for t in modality.frame_times_ms(frames, settings))
@@ -144,6 +166,7 @@ def check_job(
         modality=modality,
         settings=settings,
         raw=frames,
+        whole_raw=whole,
         raw_is_file=raw is None,
         fit=fit,
         store_path=resumed_store or store_path(job, folder),
@@ -168,7 +191,7 @@ def make_plan(
     from napari_nstm.fit.device import pick_device
 
     device, device_words = pick_device(job.fit.device)
-    arrays = {"raw": checked.raw.frames, **checked.raw.extras}
+    arrays = {"raw": checked.whole_raw.frames, **checked.whole_raw.extras}
     return Plan(
         **{entry.name: getattr(checked, entry.name) for entry in fields(checked)},
         device=device,

@@ -49,14 +49,14 @@ def make_preview(
     problem = solver.problem(level)
     scene = problem.present(solver.render(state, job.normalised_time(shown_ms), level))
     motion = _motion_um(solver.motion_lattice(state), job, problem.grid, shown_ms)
-    return _preview(run_id, int(state.step), problem.grid, shown_ms, scene, motion)
+    return _preview(job, run_id, int(state.step), problem.grid, shown_ms, scene, motion)
 
 
 def stored_preview(stored: StoredResult, job: CheckedJob, grid: Grid, run_id: str, time_ms: float | None) -> Preview:
     """Render a moment from a checkpoint, at full size and without compiling anything."""
     shown_ms = shown_time(job, time_ms)
     motion = _motion_um(stored.motion(), job, grid, shown_ms)
-    return _preview(run_id, stored.record.step, grid, shown_ms, stored.scene_at(shown_ms), motion)
+    return _preview(job, run_id, stored.record.step, grid, shown_ms, stored.scene_at(shown_ms), motion)
 
 
 def conventional_preview(
@@ -66,10 +66,12 @@ def conventional_preview(
     still = np.zeros((grid.ndim, *_where(grid)[1].shape[1:]), np.float32)
     shown_ms = shown_time(job, time_ms)
     nearest = int(np.argmin(np.abs(np.asarray(conventional.times_ms) - shown_ms)))
-    return _preview(run_id, 0, grid, shown_ms, conventional.images[nearest], still)
+    return _preview(job, run_id, 0, grid, shown_ms, conventional.images[nearest], still)
 
 
-def _preview(run_id: str, step: int, grid: Grid, time_ms: float, scene: Float, motion_um: Float) -> Preview:
+def _preview(
+    job: CheckedJob, run_id: str, step: int, grid: Grid, time_ms: float, scene: Float, motion_um: Float
+) -> Preview:
     return Preview(
         run_id=run_id,
         step=step,
@@ -82,6 +84,7 @@ def _preview(run_id: str, step: int, grid: Grid, time_ms: float, scene: Float, m
         pixel_size_um=grid.pixel_size_um,
         channels=tuple(channel.name for channel in grid.channels),
         units=tuple(channel.unit for channel in grid.channels),
+        origin_um=job.origin_um,
     )
 
 

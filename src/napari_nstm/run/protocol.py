@@ -1,8 +1,8 @@
 """What a child process and its parent say to each other: JSON lines, arrays beside them as .npy files.
 
 Parent to child: `{"command": "run", "run_id": ..., "job": {...}, "base_dir": ...}`, `estimate` with the same,
-`{"command": "resume", ...}`, `{"command": "stop", "run_id": ...}`, `{"command": "show", "run_id": ..., "time_ms": ...}`
-and `{"command": "quit"}`. Child to parent: one event a line.
+`{"command": "resume", ...}`, `{"command": "stop", "run_id": ...}`, `pause` and `go_on` with the same,
+`{"command": "show", "run_id": ..., "time_ms": ...}` and `{"command": "quit"}`. Child to parent: one event a line.
 No pickle: nothing that is read can run.
 """
 
@@ -21,9 +21,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_nstm.core.errors import InputError, StoreError
-from napari_nstm.core.events import Checkpointed, Event, Failed, Finished, Notice, Prepared, Preview, Progress, Working
+from napari_nstm.core.events import (
+    Checkpointed,
+    Event,
+    Failed,
+    Finished,
+    Notice,
+    Paused,
+    Prepared,
+    Preview,
+    Progress,
+    Working,
+)
 
-COMMANDS = ("run", "estimate", "resume", "stop", "show", "quit")
+COMMANDS = ("run", "estimate", "resume", "stop", "pause", "go_on", "show", "quit")
 _ARRAYS_KEPT = 8
 
 
@@ -42,7 +53,7 @@ class Ready(Event):
 
 _EVENTS: dict[str, type[Event]] = {
     kind.__name__: kind
-    for kind in (Ready, Notice, Prepared, Working, Progress, Preview, Checkpointed, Finished, Failed)
+    for kind in (Ready, Notice, Prepared, Working, Progress, Paused, Preview, Checkpointed, Finished, Failed)
 }
 
 
@@ -165,6 +176,8 @@ def decode_command(line: str) -> dict[str, Any]:
         "estimate": {"run_id": str, "job": dict, "base_dir": str},
         "resume": {"run_id": str, "store": str},
         "stop": {"run_id": str},
+        "pause": {"run_id": str},
+        "go_on": {"run_id": str},
         "show": {"run_id": str, "time_ms": float},
         "quit": {},
     }

@@ -18,7 +18,7 @@ def keep_raw(plan: Plan, record: StoreRecord, *, overwrite: bool) -> StoreWriter
     """
     if plan.raw_is_file:
         return StoreWriter.create(plan.store_path, record, overwrite=overwrite)
-    extras = {name: f"{name}.npy" for name in plan.raw.extras}
+    extras = {name: f"{name}.npy" for name in plan.whole_raw.extras}
     acquisition = dict(record.job["acquisition"])
     for name, file_name in extras.items():
         acquisition = replace_dotted(acquisition, name, file_name)
@@ -27,9 +27,9 @@ def keep_raw(plan: Plan, record: StoreRecord, *, overwrite: bool) -> StoreWriter
     job["axes"] = plan.modality.raw_axes.replace("*", "t")
     writer = StoreWriter.create(plan.store_path, record.changed({"job": job}), overwrite=overwrite)
     try:
-        write_array(writer.path / _RAW, plan.raw.frames)
+        write_array(writer.path / _RAW, plan.whole_raw.frames)
         for name, file_name in extras.items():
-            write_array(writer.path / file_name, plan.raw.extras[name])
+            write_array(writer.path / file_name, plan.whole_raw.extras[name])
     except OSError as error:
         writer.discard()
         reason = error.strerror or type(error).__name__

@@ -26,6 +26,7 @@ from napari_nstm.run.result import Result
 __all__ = ["Result", "iter_estimate", "iter_reconstruct", "iter_resume", "reconstruct", "resume"]
 
 Stop = Callable[[], bool]
+Pause = Callable[[], bool]
 PreviewTime = Callable[[], float | None]
 
 
@@ -103,6 +104,7 @@ def iter_reconstruct(
     base_dir: str | Path | None = None,
     overwrite: bool = False,
     should_stop: Stop | None = None,
+    should_pause: Pause | None = None,
     preview_time: PreviewTime | None = None,
     run_id: str | None = None,
 ) -> Generator[Event, None, None]:
@@ -113,13 +115,15 @@ def iter_reconstruct(
 
     Parameters
     ----------
+    should_pause
+        Asked several times a second; while it is true no step is made.
     preview_time
         Asked several times a second: the moment in ms that previews show; None: the middle frame's.
     run_id
         Id that the events carry; default: a random one.
     """
     began = time.monotonic()
-    controls = _controls(run_id, should_stop, preview_time)
+    controls = _controls(run_id, should_stop, should_pause, preview_time)
     yield Working(controls.run_id, "Preparing")
     checked, folder = load_job(job, base_dir)
     plan = make_plan(checked, raw, base_dir=folder, overwrite=overwrite)
@@ -137,6 +141,7 @@ def iter_resume(
     *,
     device: str | None = None,
     should_stop: Stop | None = None,
+    should_pause: Pause | None = None,
     preview_time: PreviewTime | None = None,
     run_id: str | None = None,
 ) -> Generator[Event, None, None]:
@@ -149,7 +154,7 @@ def iter_resume(
         how = "is finished" if stored.status == "finished" else "diverged, and would again"
         raise InputError("store", f"{store}, whose run {how}", "a store whose run was stopped or interrupted")
     refuse_if_running(path, but_of=family())
-    controls = _controls(run_id, should_stop, preview_time)
+    controls = _controls(run_id, should_stop, should_pause, preview_time)
     yield Working(controls.run_id, "Preparing")
     job = stored.job
     if device is not None:
@@ -192,8 +197,15 @@ def iter_estimate(
     yield from estimate(plan, run_id or uuid4().hex[:12])
 
 
-def _controls(run_id: str | None, should_stop: Stop | None, preview_time: PreviewTime | None) -> Controls:
-    return Controls(run_id or uuid4().hex[:12], should_stop or (lambda: False), preview_time or (lambda: None))
+def _controls(
+    run_id: str | None, should_stop: Stop | None, should_pause: Pause | None, preview_time: PreviewTime | None
+) -> Controls:
+    return Controls(
+        run_id or uuid4().hex[:12],
+        should_stop or (lambda: False),
+        preview_time or (lambda: None),
+        should_pause or (lambda: False),
+    )
 
 
 def _last_result(events: Iterator[Event], on_event: Callable[[Event], None] | None) -> Result:

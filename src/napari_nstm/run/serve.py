@@ -7,6 +7,7 @@ import threading
 import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
@@ -39,6 +40,7 @@ class Inbox:
         self.closing = threading.Event()
         self._jobs: queue.Queue[dict[str, Any] | InputError | None] = queue.Queue()
         self._stopped: set[str] = set()
+        self._paused: set[str] = set()
         self._shown_ms: dict[str, float] = {}
         self._stream, self._on_closed = stream, on_closed
         self._thread = threading.Thread(target=self._read, name="commands", daemon=True)
@@ -55,6 +57,10 @@ class Inbox:
     def stop_asked(self, run_id: str) -> bool:
         """Whether the parent wants this run to stop and keep what was reached."""
         return run_id in self._stopped
+
+    def pause_asked(self, run_id: str) -> bool:
+        """Whether the parent wants this run to wait."""
+        return run_id in self._paused
 
     def shown_ms(self, run_id: str) -> float | None:
         """Moment that the previews of this run are to show; None: the run's own choice."""
@@ -78,6 +84,10 @@ class Inbox:
             return True
         if command["command"] == "stop":
             self._stopped.add(command["run_id"])
+        elif command["command"] == "pause":
+            self._paused.add(command["run_id"])
+        elif command["command"] == "go_on":
+            self._paused.discard(command["run_id"])
         elif command["command"] == "show":
             self._shown_ms[command["run_id"]] = command["time_ms"]
         elif command["command"] != "quit":
@@ -153,21 +163,16 @@ def _events_of(command: dict[str, Any], inbox: Inbox) -> Generator[Event, None, 
             raise KeyboardInterrupt  # as in a terminal: it checkpoints and ends
         return inbox.stop_asked(run_id)
 
-    def preview_time() -> float | None:
-        return inbox.shown_ms(run_id)
-
+    controls: dict[str, Any] = {
+        "should_stop": should_stop,
+        "should_pause": partial(inbox.pause_asked, run_id),
+        "preview_time": partial(inbox.shown_ms, run_id),
+        "run_id": run_id,
+    }
     if command["command"] == "resume":
-        return iter_resume(command["store"], raw, should_stop=should_stop, preview_time=preview_time, run_id=run_id)
+        return iter_resume(command["store"], raw, **controls)
     job = job_from_mapping(command["job"])
     base_dir, overwrite = command["base_dir"], bool(command.get("overwrite", False))
     if command["command"] == "estimate":
         return iter_estimate(job, raw, base_dir=base_dir, overwrite=overwrite, run_id=run_id)
-    return iter_reconstruct(
-        job,
-        raw,
-        base_dir=base_dir,
-        overwrite=overwrite,
-        should_stop=should_stop,
-        preview_time=preview_time,
-        run_id=run_id,
-    )
+    return iter_reconstruct(job, raw, base_dir=base_dir, overwrite=overwrite, **controls)

@@ -56,6 +56,7 @@ def test_a_number_is_written_so_that_it_is_read_back(value):
 
 def test_values_are_written_as_people_write_them():
     assert (plain(1e-5), plain(90.0), plain(0.0001)) == ("1e-5", "90", "0.0001")
+    assert (plain(float("inf")), plain(float("nan"))) == ("inf", "nan")  # no numbers that a setting takes, but shown
     assert (shown([90.0, 270]), shown([24.0]), shown(None)) == ("90, 270", "24,", "")
 
 

@@ -42,6 +42,7 @@ def test_arrows_of_a_volume_lie_in_its_planes():
 
 def test_a_layer_of_many_moments_has_fewer_arrows_at_each():
     assert points_for((256, 256), (1, 1), 4).n == arrow_points((256, 256)).n
+    assert points_for((256, 256), (1, 1), 4, across=60).n == 60**2
     many = points_for((256, 256), (1, 1), 500)
     assert 0.5 * AT_MOST_IN_ALL < 500 * many.n <= AT_MOST_IN_ALL
 
@@ -92,6 +93,18 @@ def test_speed_is_in_um_a_second_also_between_uneven_times():
     u_px = np.array(times_ms)[:, None, None] * np.array([[0.3], [0.4]])  # 0.5 px per ms
     np.testing.assert_allclose(speeds(u_px, (0.2, 0.2), times_ms), 100, rtol=1e-6)
     np.testing.assert_allclose(speeds(u_px[1:2], (0.2, 0.2), times_ms[:1]), 1.0, rtol=1e-6)  # a distance
+
+
+def test_between_moments_the_speed_is_that_of_each_step():
+    times_ms = (0.0, 10.0, 40.0)
+    u_px = np.array([10.0, 60.0, 0.0])[:, None, None] * np.array([[0.3], [0.4]])
+    np.testing.assert_allclose(speeds(u_px, (0.2, 0.2), times_ms, successive=True)[:, 0], [100, 200, 0], rtol=1e-6)
+
+
+def test_colours_of_speed_can_be_those_of_a_given_scale():
+    u_px = np.array([[0.0, 0.0], [1.0, 2.0]])
+    colors = arrow_colors(u_px, np.array([True, True]), "speed", fastest=4.0)
+    np.testing.assert_allclose(colors[:, :3], speed_colors(np.array([0.25, 0.5])) / 255, atol=1e-6)
 
 
 def test_arrows_show_where_something_is_wherever_it_has_gone():

@@ -45,3 +45,13 @@ def test_a_key_is_as_wide_as_the_field_and_lies_above_it():
     assert left + (key.shape[1] - 0.5) * step == pytest.approx(59.5 * 0.2)
     bottom = top + (key.shape[0] - 0.5) * step
     assert -0.1 * 60 * 0.2 < bottom < -0.05
+
+
+def test_a_key_of_a_region_lies_above_the_region_and_a_small_one_ends_with_it():
+    whole, region = above((40, 60), (0.1, 0.2)), above((40, 60), (0.1, 0.2), (3.0, 5.0))
+    np.testing.assert_allclose(np.subtract(region["translate"], whole["translate"]), (3, 5))
+    small = above((40, 60), (0.1, 0.2), picture=(50, 100), share=0.25)
+    step = small["scale"][0]
+    assert 100 * step == pytest.approx(0.25 * 60 * 0.2)
+    assert small["translate"][1] + 99.5 * step == pytest.approx(59.5 * 0.2)
+    assert small["translate"][0] + 49.5 * step == pytest.approx(whole["translate"][0] + 43.5 * whole["scale"][0])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from napari.layers import Layer
 from tests._qt.small_store import BLOB, DRIFT_PX, PIXEL_UM, SHAPE, TIMES_MS, write_store
+from tests._qt.turning_store import write_turning
 
 from napari_nstm._qt.layers import result as result_module
 from napari_nstm._qt.layers.result import on_slider, read_result, recolor, result_layers
@@ -232,3 +233,11 @@ def test_a_window_draws_picture_and_arrows_at_each_moment(tmp_path, make_napari_
     grey = [np.where(np.ptp(c, axis=-1) < 20, c.mean(axis=-1), 0) for c in (first, last)]
     columns = [np.average(np.arange(g.shape[1]), weights=(g**3).sum(axis=0)) for g in grey]
     assert columns[1] < columns[0] - 2
+
+
+def test_layers_of_a_region_lie_where_it_lies(tmp_path):
+    whole = made(write_turning(tmp_path / "a.zarr"))
+    region = made(write_turning(tmp_path / "b.zarr", origin_um=(3.0, 5.0)))
+    for name, layer in region.items():
+        np.testing.assert_allclose(layer.translate[-2:] - whole[name].translate[-2:], (3, 5), err_msg=name)
+        np.testing.assert_allclose(layer.scale, whole[name].scale)

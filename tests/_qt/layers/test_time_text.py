@@ -75,6 +75,8 @@ def test_arrows_say_since_when_and_how_they_are_drawn(viewer):
     assert text.text.splitlines()[1] == "arrows: since 10 ms, drawn 5x"
     arrows.length = 1
     assert text.text.splitlines()[1] == "arrows: since 10 ms"
+    arrows.metadata = {"napari_nstm": {**known, "since_ms": None, "successive": True}}
+    assert text.text.splitlines()[1] == "arrows: to the next moment"
     arrows.visible = False
     assert "arrows" not in text.text
 

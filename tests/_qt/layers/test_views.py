@@ -7,6 +7,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Layer
 from tests._qt.small_store import BLOB, PIXEL_UM, SHAPE, TIMES_MS, write_store
+from tests._qt.turning_store import write_turning
 
 from napari_nstm._qt.layers.views import depth_view, spectra_view, time_view
 from napari_nstm.io.store import StoreWriter
@@ -53,6 +54,15 @@ def test_views_lie_upon_the_result(tmp_path):
     assert key.extent.world[1][0] < picture.extent.world[0][1]
 
 
+def test_views_of_a_region_lie_upon_it(tmp_path):
+    whole, region = (
+        made(time_view(write_turning(tmp_path / name, origin_um=origin), "cells", LIMITS))
+        for name, origin in (("a.zarr", ()), ("b.zarr", (3.0, 5.0)))
+    )
+    for one, other in zip(whole, region, strict=True):  # the picture and its key
+        np.testing.assert_allclose(other.translate - one.translate, (3, 5))
+
+
 @pytest.fixture
 def volume(tmp_path):
     """A store whose phase is brightest in plane 3 at the first moment; the blob drifts within the plane."""
@@ -84,6 +94,15 @@ def test_depth_is_the_hue_at_every_moment_and_at_every_plane(volume):
     first = np.array(picture._data_view)
     viewer.dims.set_point(0, 2)
     assert not np.array_equal(first, picture._data_view)
+
+
+def test_depths_of_a_region_lie_upon_it(volume):
+    region = volume.__class__(volume.path, volume.record.changed({"origin_um": (1.0, 3.0, 5.0)}))
+    for one, other in zip(made(depth_view(volume, "c", LIMITS)), made(depth_view(region, "c", LIMITS)), strict=True):
+        np.testing.assert_allclose((other.translate - one.translate)[-2:], (3, 5))
+    # The picture is as thick as the region: its middle is that of the planes.
+    picture = made(depth_view(region, "c", LIMITS))[0]
+    assert picture.extent.world[0, 1] == pytest.approx(1.0 + 2 * PIXEL_UM)
 
 
 def test_spectra_leave_out_raw_frames_that_are_gone(tmp_path):

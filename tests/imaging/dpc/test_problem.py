@@ -162,3 +162,18 @@ def test_phase_is_presented_with_zero_mean_and_absorption_as_it_is(problem):
 def test_a_level_that_does_not_exist_is_refused(settings):
     with pytest.raises(InputError, match="levels from 0 to 3"):
         Dpc().prepare(_raw(), settings(), 4)
+
+
+def test_a_step_of_one_frame_renders_it_under_its_own_source(problem, smooth):
+    scene = jnp.asarray(_scene(problem, smooth))
+    together = _predict(problem, scene)
+    single = problem.in_steps_of(1)
+    assert single.n_batches == 4
+    for index in range(4):
+        times, data = single.batch(KEY, jnp.asarray(index))
+        frame = int(np.argmin(np.abs(problem.frame_times - times[0])))
+        alone = single.forward(scene[frame : frame + 1], data)
+        np.testing.assert_allclose(alone[0][0], together[frame], atol=1e-6)
+        np.testing.assert_array_equal(alone[1][0], problem.frames[frame])
+    with pytest.raises(InputError, match=r"^fit.images_per_step: got 3 of 4 frames; takes 1 or 2 or 4$"):
+        problem.in_steps_of(3)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.imaging.sim.rendering import KEY, own_table, predict
 
+from napari_nstm.core.errors import InputError
 from napari_nstm.core.warp import Canvas
 from napari_nstm.imaging.fourier import fourier_resample
 from napari_nstm.imaging.sim.prepare import prepared, problem_at
@@ -206,3 +207,13 @@ def test_what_is_refined_is_the_light_of_the_frames(settings, stack, refine, nam
         np.testing.assert_allclose(refined["modulation_1"], depths[:, 0], atol=1e-5)
         np.testing.assert_allclose(refined["modulation_2"], depths[:, 1], atol=1e-5)
     assert bool(refined) == bool(names)
+
+
+def test_fewer_images_in_a_step_show_every_frame_once(settings, stack):
+    made = settings()
+    problem = problem_at(prepared(stack(15), made), made, 0).in_steps_of(5)
+    assert problem.n_batches == 3
+    times = [problem.batch(jax.random.key(3), jnp.asarray(k))[0] for k in range(3)]
+    np.testing.assert_array_equal(np.sort(np.concatenate(times)), problem.frame_times)
+    with pytest.raises(InputError, match=r"^fit.images_per_step: got 4 of 15 frames; takes 1 or 3 or 5 or 15$"):
+        problem.in_steps_of(4)

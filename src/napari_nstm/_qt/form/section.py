@@ -149,6 +149,8 @@ class Variants(QWidget):
         """Choose a kind, and show its values."""
         content = value if isinstance(value, Mapping) else {self.spec.discriminator: value}
         kind = content.get(self.spec.discriminator)
+        if kind is not None and not isinstance(kind, str):
+            kind = str(kind)  # no kind at all: shown, so that it can be marked
         for name, section in self.sections.items():
             section.set_content(content if name == kind else {})
         self.choice.set_value(kind)

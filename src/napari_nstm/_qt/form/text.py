@@ -16,7 +16,7 @@ _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 
 def plain(value: float) -> str:
     """Write a number as people do: no `.0`, no padded exponent, and nothing lost."""
-    if isinstance(value, int) or (value == int(value) and abs(value) < 1e15):
+    if isinstance(value, int) or (abs(value) < 1e15 and value == int(value)):
         return str(int(value))
     return re.sub(r"e([+-])0*", lambda match: "e" + match[1].replace("+", ""), repr(float(value)))
 

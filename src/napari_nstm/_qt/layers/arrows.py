@@ -4,7 +4,7 @@ Colours are given to the layer as one RGBA row per arrow, never by features, and
 while a layer is updated: napari loses the colours otherwise.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,12 +18,13 @@ from napari_nstm.io.draw import typical_length
 Float = NDArray[np.floating]
 ArrowColor = Literal["direction", "speed"]
 
+ACROSS = 20
+"""Arrows along the longest side, where nobody chose."""
 AT_MOST = 2_500
 """Arrows of one moment."""
 AT_MOST_IN_ALL = 65_536
 """Arrows of a layer: napari needs about a second for as many."""
 
-_ACROSS = 20  # arrows along the longest side
 _CLOSEST_PX = 2.0
 _SAMPLES_PER_SPACING = 8
 _WIDTH = 0.11  # of the distance between arrows; napari draws heads twice as wide
@@ -70,11 +71,20 @@ class ArrowPoints:
         u_px
             (axis, point) in pixels, or a stack of them; of points that are shown: others may go anywhere.
         """
-        moments = np.reshape(u_px, (-1, *np.shape(u_px)[-2:]))
+        return self.stretch_of(np.reshape(u_px, (-1, *np.shape(u_px)[-2:])))
+
+    def stretch_of(self, moments: Iterable[Float]) -> float:
+        """Return what `stretch` does, of moments (axis, point) that show different points."""
         longest = max(typical_length(moment) for moment in moments)
         return nice_stretch(longest, self.spacing_px[-1])
 
-    def visible(self, image: Float, step_px: Sequence[float] | None = None, u_px: Float | None = None) -> NDArray[Any]:
+    def visible(
+        self,
+        image: Float,
+        step_px: Sequence[float] | None = None,
+        u_px: Float | None = None,
+        share: float | None = None,
+    ) -> NDArray[Any]:
         """Tell which points lie on something that can be seen moving: (point,).
 
         Parameters
@@ -85,6 +95,8 @@ class ArrowPoints:
             Distance between its samples, in pixels of the field; None: 1.
         u_px
             How far the points have gone at that moment, (axis, point); None: not yet.
+        share
+            How strong the signal must be, as in `visible_points`.
         """
         step = np.asarray(step_px or (1.0,) * image.ndim, float)
         spacing = np.asarray(self.spacing_px) / step
@@ -92,14 +104,14 @@ class ArrowPoints:
         skip = np.maximum(1, spacing // _SAMPLES_PER_SPACING).astype(int)
         where = self.points_px if u_px is None else self.points_px + u_px
         coarse = image[tuple(slice(None, None, int(k)) for k in skip)]
-        return visible_points(coarse, where / (step * skip)[:, None], tuple(spacing / skip))
+        return visible_points(coarse, where / (step * skip)[:, None], tuple(spacing / skip), share)
 
 
 def arrow_points(
     shape: tuple[int, ...],
     pixel_size_um: Sequence[float] | None = None,
     *,
-    across: int = _ACROSS,
+    across: int = ACROSS,
     at_most: int = AT_MOST,
 ) -> ArrowPoints:
     """Choose where arrows start: evenly over the field, equally far apart in um along all axes.
@@ -127,9 +139,12 @@ def arrow_points(
     return ArrowPoints(points, tuple(float(d) for d in distance / size), tuple(float(s) for s in size))
 
 
-def points_for(shape: tuple[int, ...], pixel_size_um: Sequence[float], n_times: int) -> ArrowPoints:
+def points_for(
+    shape: tuple[int, ...], pixel_size_um: Sequence[float], n_times: int, across: int = ACROSS
+) -> ArrowPoints:
     """Choose points for a layer that shows `n_times` moments, so that it stays fast."""
-    return arrow_points(shape, pixel_size_um, at_most=min(AT_MOST, max(1, AT_MOST_IN_ALL // n_times)))
+    at_most = min(max(AT_MOST, across**2), max(1, AT_MOST_IN_ALL // n_times))
+    return arrow_points(shape, pixel_size_um, across=across, at_most=at_most)
 
 
 def motion_at(points: ArrowPoints, motion_um: Float, step_px: Sequence[float]) -> NDArray[np.float32]:
@@ -183,7 +198,9 @@ def vectors_in_time(points: ArrowPoints, u_px: Float) -> NDArray[np.float32]:
     return made.reshape(-1, *made.shape[2:])
 
 
-def speeds(u_px: Float, pixel_size_um: Sequence[float], times_ms: Sequence[float]) -> NDArray[np.float32]:
+def speeds(
+    u_px: Float, pixel_size_um: Sequence[float], times_ms: Sequence[float], *, successive: bool = False
+) -> NDArray[np.float32]:
     """Return speeds, (time, point), in um/s; where there is only one moment: distances in um.
 
     Parameters
@@ -194,9 +211,17 @@ def speeds(u_px: Float, pixel_size_um: Sequence[float], times_ms: Sequence[float
         Along each axis.
     times_ms
         Of the moments.
+    successive
+        Whether u goes from each moment to the next (of the last: nowhere), not from one reference to each.
     """
     u_um = np.asarray(u_px) * np.reshape(pixel_size_um, (-1, 1))
-    rate = np.gradient(u_um, np.asarray(times_ms) / 1000, axis=0) if len(u_um) > 1 else u_um
+    seconds = np.asarray(times_ms) / 1000
+    if len(u_um) == 1:
+        rate = u_um
+    elif successive:
+        rate = u_um / np.append(np.diff(seconds), np.inf)[:, None, None]
+    else:
+        rate = np.gradient(u_um, seconds, axis=0)
     return np.linalg.norm(rate, axis=1).astype(np.float32)
 
 
@@ -207,6 +232,7 @@ def arrow_colors(
     *,
     speed: Float | None = None,
     shortest_px: float = 0.0,
+    fastest: float | None = None,
 ) -> NDArray[np.float32]:
     """Colour arrows: (..., point, 4) sRGB and opacity in [0, 1].
 
@@ -219,9 +245,11 @@ def arrow_colors(
     by
         What the colour tells.
     speed
-        (..., point), in any unit; None: the length. The 99th percentile of visible ones gets the last colour.
+        (..., point), in any unit; None: the length.
     shortest_px
         Shorter ones become transparent: they would look like a line across their direction.
+    fastest
+        Speed that gets the last colour; None: that of `fastest_of`.
     """
     u = np.moveaxis(np.asarray(u_px), -2, 0)
     length = np.linalg.norm(u, axis=0)
@@ -230,9 +258,14 @@ def arrow_colors(
         rgb = direction_colors(np.arctan2(u[-2], u[-1]))
     else:
         value = length if speed is None else np.asarray(speed)
-        top = float(np.percentile(value[shown], 99)) if shown.any() else 0.0
+        top = fastest_of(value, shown) if fastest is None else fastest
         rgb = speed_colors(value / top if top > 0 else np.zeros_like(value))
     return np.concatenate([rgb / 255, shown[..., None]], axis=-1).astype(np.float32)
+
+
+def fastest_of(speed: Float, shown: NDArray[Any]) -> float:
+    """Return the speed that gets the last colour: the 99th percentile of arrows that are shown; 0 without any."""
+    return float(np.percentile(np.asarray(speed)[shown], 99)) if shown.any() else 0.0
 
 
 def arrow_style(points: ArrowPoints, stretch: float) -> dict[str, Any]:

@@ -50,15 +50,34 @@ def color_bar(colors: NDArray[np.floating], first: str, last: str) -> Rgb:
     return np.asarray(picture)
 
 
-def above(shape: tuple[int, ...], pixel_size_um: Sequence[float]) -> Mapping[str, Any]:
-    """Return scale and translation by which a key is as wide as a field (..., y, x), and lies above it.
+def above(
+    shape: tuple[int, ...],
+    pixel_size_um: Sequence[float],
+    origin_um: Sequence[float] = (0.0, 0.0),
+    *,
+    picture: tuple[int, int] = (_HEIGHT, _WIDTH),
+    share: float = 1.0,
+) -> Mapping[str, Any]:
+    """Return scale and translation by which a key lies above a field (..., y, x), and ends where the field does.
 
     Below it napari writes the time, and draws the scale bar.
+
+    Parameters
+    ----------
+    shape, pixel_size_um, origin_um
+        Of the field.
+    picture
+        Rows and columns of the key.
+    share
+        Width of the key, of the field's.
     """
     columns, (height, width) = shape[-1], pixel_size_um[-2:]
-    step = columns * width / _WIDTH
-    bottom = -height / 2 - _GAP * columns * width
-    return {"scale": (step, step), "translate": (bottom - (_HEIGHT - 0.5) * step, -width / 2 + step / 2)}
+    rows, across = picture
+    step = share * columns * width / across
+    top, left = origin_um[-2:]
+    bottom = top - height / 2 - _GAP * columns * width
+    right = left + (columns - 0.5) * width
+    return {"scale": (step, step), "translate": (bottom - (rows - 0.5) * step, right - (across - 0.5) * step)}
 
 
 def _empty() -> tuple[Image.Image, ImageDraw.ImageDraw]:

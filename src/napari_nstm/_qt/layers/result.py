@@ -6,25 +6,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from napari.layers import Vectors
 from napari.types import LayerDataTuple
 from numpy.typing import NDArray
 
-from napari_nstm._qt.layers.arrows import (
-    ArrowColor,
-    ArrowPoints,
-    arrow_colors,
-    arrow_style,
-    points_for,
-    speeds,
-    vectors_in_time,
-)
+from napari_nstm._qt.layers.arrows import ArrowColor, ArrowPoints, points_for
+from napari_nstm._qt.layers.motion import ArrowChoices, Arrows, recolor
 from napari_nstm._qt.raw_layer import KEY, units_of
 from napari_nstm.core.data import Comparison
 from napari_nstm.core.grids import Channel
 from napari_nstm.io.channels import brightness, is_rgb, looked_at
 from napari_nstm.io.draw import contrast_limits
 from napari_nstm.io.result import StoredResult, open_result
+
+__all__ = [
+    "LARGE_BYTES",
+    "ResultArrays",
+    "channel_style",
+    "on_slider",
+    "read_images",
+    "read_result",
+    "recolor",
+    "result_layers",
+    "shared_limits",
+]
 
 LARGE_BYTES = 256 * 2**20
 """Above it the reconstruction stays on the disk, and is read a moment at a time."""
@@ -58,6 +62,8 @@ class ResultArrays:
         (t, axis, point): motion since the first frame, in pixels.
     visible
         (point,): where there is something to see moving.
+    origin_um
+        Where the field begins in that of the raw frames, ([z,] y, x).
     """
 
     record: Mapping[str, Any]
@@ -70,6 +76,7 @@ class ResultArrays:
     points: ArrowPoints
     u_px: NDArray[np.float32]
     visible: NDArray[np.bool_]
+    origin_um: tuple[float, ...]
 
 
 def read_result(source: str | Path | StoredResult) -> ResultArrays:
@@ -86,10 +93,7 @@ def read_result(source: str | Path | StoredResult) -> ResultArrays:
         If there is no store, or nothing in it yet.
     """
     stored = source if isinstance(source, StoredResult) else open_result(source)
-    stack = stored.reconstruction
-    if stack.nbytes <= LARGE_BYTES:
-        stack = stack.compute()
-    per_channel = tuple(stack[:, index] for index in range(len(stored.channels)))
+    per_channel = read_images(stored)
     points = points_for(stored.shape, stored.pixel_size_um, len(stored.times_ms))
     size = np.reshape(stored.pixel_size_um, (-1, 1))
     moments = [stored.displacement_at(time, where_px=points.points_px) / size for time in stored.times_ms]
@@ -107,7 +111,16 @@ def read_result(source: str | Path | StoredResult) -> ResultArrays:
         points=points,
         u_px=np.asarray(moments, np.float32),
         visible=points.visible(first),
+        origin_um=stored.origin_um,
     )
+
+
+def read_images(stored: StoredResult) -> tuple[Any, ...]:
+    """Return the reconstruction as it is stored, for each channel (t, [z,] y, x), in memory or lazy."""
+    stack = stored.reconstruction
+    if stack.nbytes <= LARGE_BYTES:
+        stack = stack.compute()
+    return tuple(stack[:, index] for index in range(len(stored.channels)))
 
 
 def result_layers(
@@ -132,23 +145,6 @@ def result_layers(
     read = read_result(result) if isinstance(result, StoredResult) else result
     images = _images(read, name)
     return [*images, _motion(read, name, arrow_color)]
-
-
-def recolor(layer: Vectors, by: ArrowColor) -> None:
-    """Let the arrows of a result tell something else by their colour; those hidden stay so.
-
-    Parameters
-    ----------
-    layer
-        The motion layer of a result.
-    by
-        What the colour is to tell.
-    """
-    times_ms = layer.metadata[KEY]["times_ms"]
-    u_px = np.swapaxes(layer.data[:, 1, 1:].reshape(len(times_ms), -1, layer.ndim - 1), 1, 2)
-    visible = np.asarray(layer.edge_color)[:, 3].reshape(len(times_ms), -1) > 0
-    colors = arrow_colors(u_px, visible, by, speed=speeds(u_px, layer.scale[1:], times_ms))
-    layer.edge_color = colors.reshape(-1, 4)
 
 
 def _images(read: ResultArrays, name: str) -> list[LayerDataTuple]:
@@ -200,21 +196,14 @@ def _comparison(read: ResultArrays, one: Comparison, index: int, shown: Mapping[
 
 
 def _motion(read: ResultArrays, name: str, arrow_color: ArrowColor) -> LayerDataTuple:
-    stretch = read.points.stretch(read.u_px[..., read.visible])
-    colors = arrow_colors(
-        read.u_px,
-        read.visible,
-        arrow_color,
-        speed=speeds(read.u_px, read.points.pixel_size_um, read.times_ms),
-        shortest_px=read.points.shortest_px(stretch),
-    )
+    first = read.record["frame_times_ms"][0]
+    arrows = Arrows(ArrowChoices(color=arrow_color), read.times_ms, first, read.points, read.u_px, read.visible)
     attributes = {
-        **_common(read, "motion", {"unit": "pixel", "since_ms": read.record["frame_times_ms"][0]}, read.times_ms),
-        **arrow_style(read.points, stretch),
+        **_common(read, "motion", arrows.about, read.times_ms),
+        **arrows.style,
         "name": f"motion — {name}",
-        "edge_color": colors.reshape(-1, 4),
     }
-    return vectors_in_time(read.points, read.u_px), attributes, "vectors"
+    return arrows.data, attributes, "vectors"
 
 
 def _common(
@@ -236,7 +225,7 @@ def _common(
     first, step = (0.0, 1.0) if times_ms is None else on_slider(times_ms, record["frame_times_ms"])
     return {
         "scale": (step,) * in_time + size,
-        "translate": (first,) * in_time + (0.0,) * len(size),
+        "translate": (first,) * in_time + read.origin_um,
         "units": units_of(axes),
         "axis_labels": tuple(axes),
         "metadata": {KEY: known},

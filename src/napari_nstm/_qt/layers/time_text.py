@@ -105,5 +105,6 @@ def _time_line(layer: Layer, dims: Any) -> str:
 
 
 def _arrow_line(layer: Layer) -> str:
-    since = time_texts([known_of(layer)["since_ms"]])[0]
-    return f"arrows: since {since}{stretch_note(layer.length)}"
+    known = known_of(layer)
+    what = "to the next moment" if known.get("successive") else f"since {time_texts([known['since_ms']])[0]}"
+    return f"arrows: {what}{stretch_note(layer.length)}"

@@ -66,7 +66,8 @@ def marked_points(layer: Points, stored: StoredResult) -> tuple[Float, Float | N
     Returns
     -------
     points_um, at_ms
-        (point, component), ([z,] y, x), and (point,), or None for a layer without time.
+        (point, component), ([z,] y, x) from the middle of the result's pixel 0, and (point,), or None for a layer
+        without time.
 
     Raises
     ------
@@ -78,7 +79,7 @@ def marked_points(layer: Points, stored: StoredResult) -> tuple[Float, Float | N
         got = f"{layer.name}, which has no plane"
         raise InputError("points", got, "points with z, y and x in a volume")
     world = _world(layer)
-    places = world[:, -n_axes:] * [_in_um(unit) for unit in layer.units[-n_axes:]]
+    places = world[:, -n_axes:] * [_in_um(unit) for unit in layer.units[-n_axes:]] - stored.origin_um
     if layer.ndim == n_axes:
         return places, None
     first, step = on_slider(stored.times_ms, stored.frame_times_ms)
@@ -141,7 +142,7 @@ def _placed(stored: StoredResult) -> dict[str, Any]:
     first, step = on_slider(stored.times_ms, stored.frame_times_ms)
     return {
         "scale": (step, *stored.pixel_size_um),
-        "translate": (first, *(0.0,) * len(stored.shape)),
+        "translate": (first, *stored.origin_um),
         "units": units_of(axes),
         "axis_labels": tuple(axes),
     }

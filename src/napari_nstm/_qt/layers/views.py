@@ -14,6 +14,7 @@ from napari_nstm.analysis.spectra import side_by_side
 from napari_nstm.analysis.views import colored_by_depth, colored_by_time, depth_colors, moments_of, time_colors
 from napari_nstm.core.data import Circle, Drawing
 from napari_nstm.core.errors import NstmError
+from napari_nstm.imaging.region import cropped
 from napari_nstm.imaging.registry import modality
 from napari_nstm.io.channels import brightness
 from napari_nstm.io.result import StoredResult
@@ -48,6 +49,7 @@ def time_view(stored: StoredResult, name: str, limits: Limits, n: int = 3) -> li
     picture = {
         "name": f"coloured by time — {name}",
         "scale": size,
+        "translate": stored.origin_um,
         "units": units_of(axes),
         "axis_labels": tuple(axes),
         "rgb": True,
@@ -66,11 +68,12 @@ def depth_view(stored: StoredResult, name: str, limits: Limits) -> list[LayerDat
     colored = colored_by_depth(volumes, limits)
     planes, (depth, *plane) = stored.shape[0], stored.pixel_size_um
     first, step = on_slider(stored.times_ms, stored.frame_times_ms)
+    top, *corner = stored.origin_um
     picture = {
         "name": f"coloured by depth — {name}",
         # One sample along z that is as thick as the stack: it is seen at every plane.
         "scale": (step, planes * depth, *plane),
-        "translate": (first, (planes - 1) / 2 * depth, 0.0, 0.0),
+        "translate": (first, top + (planes - 1) / 2 * depth, *corner),
         "units": units_of("tzyx"),
         "axis_labels": tuple("tzyx"),
         "rgb": True,
@@ -90,7 +93,10 @@ def spectra_view(stored: StoredResult, name: str) -> Drawing:
     images: dict[str, tuple[NDArray[Any], float]] = {}
     missing = ""
     try:
-        frames = read_frames(stored.job, used, settings, None, stored.path).frames
+        raw = read_frames(stored.job, used, settings, None, stored.path)
+        if stored.job.region is not None:
+            raw, _ = cropped(used, raw, settings, stored.job.region)
+        frames = raw.frames
         images["raw frames"] = _one_image(frames, len(stored.frame_times_ms)), settings.pixel_size_um
     except NstmError as error:
         missing = f"\nThe raw frames are not shown ({error})."
@@ -117,7 +123,7 @@ def _seen(stored: StoredResult, scene: NDArray[Any]) -> NDArray[np.float32]:
 
 def _key(picture: NDArray[np.uint8], stored: StoredResult, what: str, name: str) -> LayerDataTuple:
     attributes = {
-        **above(stored.shape, stored.pixel_size_um),
+        **above(stored.shape, stored.pixel_size_um, stored.origin_um),
         "name": f"{what}, key — {name}",
         "units": units_of("yx"),
         "axis_labels": ("y", "x"),

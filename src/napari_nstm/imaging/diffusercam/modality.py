@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_nstm.core.data import Comparison, Drawing, RawData, SlowComparison, Watch
 from napari_nstm.core.errors import InputError
-from napari_nstm.core.settings import AcquisitionSettings, FitSettings, Preset
+from napari_nstm.core.settings import AcquisitionSettings, FitSettings, Preset, Region
 from napari_nstm.imaging.base import Simulation, SimulationRequest
 from napari_nstm.imaging.diffusercam.settings import DiffuserCamSettings, FistaTv, ImageBackground
 
@@ -26,6 +26,7 @@ class DiffuserCam:
 
     name: ClassVar[str] = "diffusercam"
     title: ClassVar[str] = "Rolling-shutter DiffuserCam"
+    menu_order: ClassVar[int] = 3
     Settings: ClassVar[type[AcquisitionSettings]] = DiffuserCamSettings
     raw_axes: ClassVar[str] = "cyx"
     simulation_options: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -52,6 +53,16 @@ class DiffuserCam:
         if isinstance(settings.background, ImageBackground):
             paths["background.path"] = settings.background.path
         return paths
+
+    def cropped(
+        self, raw: RawData, settings: DiffuserCamSettings, region: Region
+    ) -> tuple[RawData, DiffuserCamSettings]:
+        """Raise `InputError`: every pixel sees the whole scene."""
+        raise InputError(
+            "region",
+            "a part of an image in which every pixel sees the whole scene",
+            "nothing with DiffuserCam: more acquisition.binning or less acquisition.field_fraction makes it smaller",
+        )
 
     def check(self, raw: RawData, settings: DiffuserCamSettings) -> list[str]:
         """Raise `InputError` where raw image and settings do not fit; return warnings, a sentence each."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_nstm.core.data import Comparison, Drawing, RawData
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.grids import Grid
-from napari_nstm.core.settings import AcquisitionSettings, FitSettings, Preset
+from napari_nstm.core.settings import AcquisitionSettings, FitSettings, Preset, Region
 from napari_nstm.imaging.base import Simulation, SimulationRequest
 from napari_nstm.imaging.dpc.settings import DpcSettings, ImageBackground
 
@@ -26,6 +26,7 @@ class Dpc:
 
     name: ClassVar[str] = "dpc"
     title: ClassVar[str] = "Differential phase contrast"
+    menu_order: ClassVar[int] = 0
     Settings: ClassVar[type[AcquisitionSettings]] = DpcSettings
     raw_axes: ClassVar[str] = "tyx"
     simulation_options: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -51,6 +52,12 @@ class Dpc:
         if settings.source_patterns is not None:
             paths["source_patterns"] = settings.source_patterns
         return paths
+
+    def cropped(self, raw: RawData, settings: DpcSettings, region: Region) -> tuple[RawData, DpcSettings]:
+        """Cut frames and background to a region; source patterns stay as they are."""
+        from napari_nstm.imaging.region import crop
+
+        return crop(raw, region, images=("background.path",)), settings
 
     def check(self, raw: RawData, settings: DpcSettings) -> list[str]:
         """Raise `InputError` where raw and settings do not fit; return warnings, a sentence each."""

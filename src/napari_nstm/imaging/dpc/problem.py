@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_nstm.core.grids import Grid
 from napari_nstm.core.presentation import ChannelPresentation, present
 from napari_nstm.core.warp import Canvas
+from napari_nstm.imaging.frame_checks import check_images_per_step
 from napari_nstm.imaging.padding import weight_of
 
 Data = tuple[jax.Array, jax.Array, jax.Array]
@@ -68,6 +69,11 @@ class DpcProblem:
     def n_batches(self) -> int:
         """Steps in an epoch."""
         return self.frames.shape[0] // self.images_per_step
+
+    def in_steps_of(self, images: int) -> DpcProblem:
+        """Return the problem with so many frames in a step; raises `InputError` where they do not divide all."""
+        check_images_per_step(images, self.frames.shape[0])
+        return replace(self, images_per_step=images)
 
     def batch(self, key: jax.Array, index: jax.Array) -> tuple[jax.Array, Data]:
         """Return times, and (frames, Hu, Hp / i) of step `index` of the epoch that `key` shuffles."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_nstm.core.data import Circle, Comparison, Drawing, Mark, RawData
 from napari_nstm.core.errors import InputError
-from napari_nstm.core.settings import AcquisitionSettings, FitSettings, Preset
+from napari_nstm.core.settings import AcquisitionSettings, FitSettings, Preset, Region
 from napari_nstm.imaging.base import Simulation, SimulationRequest
 from napari_nstm.imaging.sim.choices import FileOtf, PsfOtf
 from napari_nstm.imaging.sim.settings import Sim3dSettings, SimSettings
@@ -24,6 +24,7 @@ class Sim:
 
     name: ClassVar[str] = "sim"
     title: ClassVar[str] = "Structured illumination"
+    menu_order: ClassVar[int] = 1
     Settings: ClassVar[type[AcquisitionSettings]] = SimSettings
     raw_axes: ClassVar[str] = "*yx"
     simulation_options: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -67,6 +68,18 @@ class Sim:
     def array_paths(self, settings: SimSettings) -> dict[str, str]:
         """Files that the settings name, by the dotted name of the setting."""
         return {"otf.path": settings.otf.path} if isinstance(settings.otf, PsfOtf | FileOtf) else {}
+
+    def cropped(self, raw: RawData, settings: SimSettings, region: Region) -> tuple[RawData, SimSettings]:
+        """Cut images to a region; given phases are counted from its middle."""
+        from napari_nstm.imaging.sim.region import cropped
+
+        return cropped(raw, settings, region)
+
+    def uncropped(self, settings: SimSettings, size: tuple[int, int], region: Region) -> SimSettings:
+        """Count phases from the middle of whole images again."""
+        from napari_nstm.imaging.sim.region import uncropped
+
+        return uncropped(settings, size, region)
 
     def check(self, raw: RawData, settings: SimSettings) -> list[str]:
         """Raise `InputError` where raw and settings do not fit; return warnings, a sentence each."""
@@ -164,6 +177,7 @@ class Sim3d(Sim):
 
     name: ClassVar[str] = "sim3d"
     title: ClassVar[str] = "Structured illumination, 3D"
+    menu_order: ClassVar[int] = 2
     Settings: ClassVar[type[AcquisitionSettings]] = Sim3dSettings
     simulation_options: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "target": ("tubule", "beads", "filaments"),

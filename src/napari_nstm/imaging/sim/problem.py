@@ -23,6 +23,7 @@ from scipy.ndimage import spline_filter
 from napari_nstm.core.grids import Grid
 from napari_nstm.core.presentation import ChannelPresentation, present
 from napari_nstm.core.warp import Canvas
+from napari_nstm.imaging.frame_checks import check_images_per_step
 from napari_nstm.imaging.sim.layout import SimLayout
 from napari_nstm.imaging.sim.optics import SimOptics
 from napari_nstm.imaging.sim.support import limit_to_support
@@ -123,6 +124,11 @@ class SimProblem:
     def n_batches(self) -> int:
         """Steps in an epoch."""
         return self.frames.shape[0] // self.images_per_step
+
+    def in_steps_of(self, images: int) -> SimProblem:
+        """Return the problem with so many frames in a step; raises `InputError` where they do not divide all."""
+        check_images_per_step(images, self.frames.shape[0])
+        return replace(self, images_per_step=images)
 
     def batch(self, key: jax.Array, index: jax.Array) -> tuple[jax.Array, Any]:
         """Return times, and (frames, vectors, phases, depths, brightness, transfer) of a step."""

@@ -1,0 +1,60 @@
+"""Layers that leave a viewer, one at a time."""
+
+from collections.abc import Sequence
+
+from napari.components import ViewerModel
+from napari.layers import Layer
+from qtpy.QtCore import QObject, QTimer
+
+from napari_nstm._qt.layers.time_text import DRAWN_MS
+
+
+class Leaving(QObject):
+    """Removes layers from a viewer, one a turn, with a draw between.
+
+    napari 0.9 crashes where several vanish between two draws, and where hidden ones vanish one after another: until
+    they go they are drawn, but cannot be seen.
+
+    Parameters
+    ----------
+    viewer
+        Whose layers they are.
+    parent
+        Owner in Qt's sense.
+    """
+
+    def __init__(self, viewer: ViewerModel, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._doomed: list[Layer] = []
+        self._timer = QTimer(self)
+        self._timer.setInterval(DRAWN_MS)
+        self._timer.timeout.connect(self._remove_one)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Those that are still to go."""
+        return list(self._doomed)
+
+    def remove(self, layers: Sequence[Layer]) -> None:
+        """Let layers go, the topmost first; for the eye at once."""
+        for layer in layers:
+            layer.opacity = 0.0
+            layer.visible = True
+        self._doomed += layers
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Remove nothing any more; what was to go is hidden."""
+        self._timer.stop()
+        for layer in self._doomed:
+            layer.visible = False
+        self._doomed = []
+
+    def _remove_one(self) -> None:
+        while self._doomed:
+            layer = self._doomed.pop()
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+                return
+        self._timer.stop()
