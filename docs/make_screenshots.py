@@ -1,6 +1,6 @@
 """Takes the pictures of the pages on napari, from the real window driven through its own widgets.
 
-xvfb-run -a -s "-screen 0 1600x1000x24" python docs/make_screenshots.py [FOLDER]
+xvfb-run -a -s "-screen 0 1600x1000x24" python docs/make_screenshots.py [FOLDER [dpc|attempts|tracks|sim|diffusercam ...]]
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ import numpy as np
 from PIL import Image
 from qtpy.QtWidgets import QApplication, QScrollArea
 
-from napari_nstm._qt.panel import PLUGIN, SAMPLE, ReconstructPanel
+from napari_nstm._qt.panel import PLUGIN, ReconstructPanel
 
 IMAGES = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "images"
+CHOSEN = sys.argv[2:]
 SIZE = (1366, 768)
 QUALITY = 72  # of 100: text stays sharp, and the files small
 AT_MOST = 100_000  # bytes of a picture
 TIMEOUT_S = 600
-CELLS_SAMPLE, SIM_SAMPLE, HAND_SAMPLE = "dpc_moving_cells", "sim_moving_filaments", "diffusercam_waving_hand"
+SAMPLE, CELLS_SAMPLE = "dpc_moving_target", "dpc_moving_cells"
+SIM_SAMPLE, HAND_SAMPLE = "sim_moving_filaments", "diffusercam_waving_hand"
 AT_MOST_OF_SMALL = 60_000
 HAND_MOMENT = 18  # of 24: fingers and thumb are far from where they were
 UPPER_LEFT = (68, 72)  # of the sample's cells: pixels (y, x)
@@ -57,20 +59,30 @@ def take(viewer: napari.Viewer, name: str, at_most: int = AT_MOST) -> None:
         picture.save(path, quality=quality, method=6)
 
 
-def open_window(sample: str) -> tuple[napari.Viewer, ReconstructPanel]:
+def open_empty() -> tuple[napari.Viewer, ReconstructPanel]:
     viewer = napari.Viewer(show=True)
     viewer.window.resize(*SIZE)
     _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Reconstruct a moving sample")
     assert isinstance(panel, ReconstructPanel)
     spin(2)
+    return viewer, panel
+
+
+def open_window(sample: str) -> tuple[napari.Viewer, ReconstructPanel]:
+    viewer, panel = open_empty()
     viewer.open_sample(PLUGIN, sample)
     viewer.reset_view()
     return viewer, panel
 
 
+def until_checked(panel: ReconstructPanel) -> None:
+    """Wait until the card says what a run needs."""
+    until(lambda: "free" in panel.card.words)
+
+
 def run(viewer: napari.Viewer, panel: ReconstructPanel, name: str) -> None:
     """Take a picture of a run that goes on, and wait for its result."""
-    until(lambda: "free" in panel.bar.outlook.text())
+    until_checked(panel)
     last = viewer.dims.nsteps[0] - 1
     viewer.dims.set_current_step(0, last)  # there the motion is largest
     panel.bar.button.click()
@@ -82,18 +94,50 @@ def run(viewer: napari.Viewer, panel: ReconstructPanel, name: str) -> None:
 
 
 def dpc() -> None:
-    viewer, panel = open_window(SAMPLE)
-    until(lambda: "free" in panel.bar.outlook.text())
+    viewer, panel = open_empty()
+    take(viewer, "empty", AT_MOST_OF_SMALL)
+    viewer.open_sample(PLUGIN, SAMPLE)
+    viewer.reset_view()
+    until_checked(panel)
     take(viewer, "set-up")
     run(viewer, panel, "running")
+    motion = panel.result.motion
+    until(lambda: not motion.computing)
     take(viewer, "result")
+    motion.form.color.setCurrentIndex(motion.form.color.findData("speed"))
+    until(lambda: not motion.computing)
+    take(viewer, "speed", AT_MOST_OF_SMALL)
+    viewer.close()
+
+
+def attempts() -> None:
+    """Try a setting on a part of the field, and look at both results beside each other."""
+    viewer, panel = open_window(CELLS_SAMPLE)
+    until_checked(panel)
+    panel.region.ask(128, 128)
+    spin(1)
+    until_checked(panel)
+    take(viewer, "region", AT_MOST_OF_SMALL)
+    for static in (True, False):
+        panel.set_up(fit={"static": static})
+        spin(1)
+        panel.bar.button.click()
+        until(lambda: not panel.busy)
+    panel.tabs.setCurrentIndex(1)
+    panel.result.groups["Time"].set_open(False)
+    runs = panel.result.list
+    for key in runs.keys:
+        runs.set_shown(key, True)
+    runs.set_beside(True)
+    viewer.reset_view()
+    take(viewer, "beside")
     viewer.close()
 
 
 def tracks() -> None:
     """Follow points on cells, marked by the mouse's own way: a layer of the panel's, at the slider's last frame."""
     viewer, panel = open_window(CELLS_SAMPLE)
-    until(lambda: "free" in panel.bar.outlook.text())
+    until_checked(panel)
     panel.bar.button.click()
     until(lambda: not panel.busy and "finished" in panel.result.about.text())
     panel.tabs.setCurrentIndex(1)
@@ -147,7 +191,7 @@ def sim() -> None:
 
 def diffusercam() -> None:
     viewer, panel = open_window(HAND_SAMPLE)
-    until(lambda: "free" in panel.bar.outlook.text())
+    until_checked(panel)
     panel.bar.button.click()
     until(lambda: not panel.busy and "finished" in panel.result.about.text())
     viewer.dims.set_current_step(0, HAND_MOMENT)
@@ -158,8 +202,6 @@ def diffusercam() -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["NAPARI_NSTM_RUNS"] = folder
-        dpc()
-        tracks()
-        sim()
-        diffusercam()
+        os.environ |= {"NAPARI_NSTM_RUNS": folder, "NAPARI_NSTM_CONFIG": folder}
+        for make in (dpc, attempts, tracks, sim, diffusercam) if not CHOSEN else [globals()[name] for name in CHOSEN]:
+            make()

@@ -12,7 +12,7 @@ class Session(QObject):
 
     def __init__(self):
         super().__init__()
-        self.running, self.n_shutdown = True, 0
+        self.running, self.discarding, self.n_shutdown = True, False, 0
 
     @Slot()
     def shutdown(self):

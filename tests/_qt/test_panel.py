@@ -50,16 +50,18 @@ def test_from_run_to_movie(window, qtbot, tmp_path):
     assert np.abs(pictures[1] - at_the_end).mean() < 0.1 < np.abs(pictures[0] - at_the_end).mean()
     assert not layer_of(window.viewer, "conventional", "phase").visible
 
-    # The arrows tell speed as well as direction.
-    motion = layer_of(window.viewer, "motion")
+    # The arrows tell speed as well as direction, and a key on the canvas says which.
+    motion, form = layer_of(window.viewer, "motion"), panel.result.motion.form
     by_direction = motion.edge_color.copy()
-    panel.result.arrow_color.setCurrentIndex(1)
-    assert panel.result.arrow_color.currentText() == "coloured by speed"
+    form.color.setCurrentIndex(form.color.findData("speed"))
+    qtbot.waitUntil(lambda: not panel.result.motion.computing)
     shown = by_direction[:, 3] > 0
     assert np.abs(motion.edge_color[shown] - by_direction[shown]).max() > 0.2
     np.testing.assert_array_equal(motion.edge_color[:, 3] > 0, shown)
-    panel.result.arrow_color.setCurrentIndex(0)
+    form.color.setCurrentIndex(form.color.findData("direction"))
+    qtbot.waitUntil(lambda: not panel.result.motion.computing)
     np.testing.assert_allclose(motion.edge_color, by_direction, atol=1e-6)
+    assert any(layer.name.startswith("arrows, key") for layer in window.viewer.layers)
 
     # It is better than what ignores the motion.
     truth = next(layer.data for layer in window.viewer.layers if layer.name.startswith("true phase"))

@@ -20,7 +20,7 @@ class Silent:
 
     alive, pid = True, None
 
-    def __init__(self, grace_s):
+    def __init__(self, environment, grace_s):
         self.shown = []
 
     def start(self):

@@ -22,7 +22,7 @@ class FakeChild:
 
     made: list["FakeChild"] = []  # noqa: RUF012
 
-    def __init__(self, grace_s):
+    def __init__(self, environment, grace_s):
         self.told, self.events, self.error, self.alive = [], [Ready("", {})], None, False
         FakeChild.made.append(self)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_nstm.io.arrows import Arrows, arrow_grid, draw_arrows, nice_stretch, visible_points
+from napari_nstm.io.arrows import Arrows, arrow_grid, background_of, draw_arrows, nice_stretch, visible_points
 
 
 def test_an_arrow_lies_between_its_ends_with_its_head_in_front():
@@ -45,6 +45,15 @@ def test_arrows_are_hidden_where_there_is_nothing_to_move():
     np.testing.assert_array_equal(visible_points(image, points, 5.0), [True, False, True])
     # On a bright background a dark object counts.
     np.testing.assert_array_equal(visible_points(1 - image, points, 5.0), [True, False, True])
+
+
+def test_a_sample_that_covers_most_of_the_field_is_not_taken_for_its_background():
+    random = np.random.default_rng(0)
+    image = random.normal(0, 0.02, (60, 60))
+    image[:, :40] += 0.5 + 0.5 * random.random((60, 40))
+    assert abs(background_of(image, (2.0, 2.0))) < 0.05
+    points = np.array([[20.0, 30.0, 20.0, 40.0], [10.0, 30.0, 55.0, 52.0]])
+    np.testing.assert_array_equal(visible_points(image, points, 5.0), [True, True, False, False])
 
 
 def test_how_much_signal_is_enough_can_be_chosen():

@@ -100,6 +100,7 @@ class ReconstructPanel(QWidget):
         self.bar.set_card(self._card_room)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
         self.tabs.addTab(_scrolled(_column(self.steps, self.form)), "Set up")
         self.tabs.addTab(_scrolled(self.result), "Result")
         self.tabs.setCornerWidget(self.menu)

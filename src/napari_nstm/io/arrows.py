@@ -15,6 +15,7 @@ _SHAFT_SHARE = 0.045  # width of a shaft, of the distance between arrows
 _RIM, _RIM_OPACITY, _RIM_PX = (8, 10, 14), 0.6, 1.0
 _SHORTEST_PX = 1.5
 _HIDDEN_SHARE = 0.2  # of the strongest signal
+_CALM_SHARE = 0.2  # of the field, at least, is background
 _NICE_STRETCHES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 
 
@@ -92,9 +93,29 @@ def visible_points(
     if share <= 0:
         return np.ones(np.shape(points)[1], bool)
 
-    signal = gaussian_filter(np.abs(image - np.median(image)), np.asarray(spacing_px, float) / 2.5)
+    sigma_px = np.broadcast_to(np.asarray(spacing_px, float) / 2.5, (image.ndim,))
+    signal = gaussian_filter(np.abs(image - background_of(image, sigma_px)), sigma_px)
     level = share * np.percentile(signal, 99)
     return np.asarray(sample_at(signal, points) > level)
+
+
+def background_of(image: NDArray[np.floating], sigma_px: Sequence[float]) -> float:
+    """Return the value that an image has where there is nothing: in the median of its calmest fifth.
+
+    The median of all would be a value of the sample where that covers most of the field, as it does of a region.
+
+    Parameters
+    ----------
+    image
+        An image (y, x) or a volume (z, y, x).
+    sigma_px
+        Over what distance it is to be calm, along each axis.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    deviation = image - np.mean(image, dtype=np.float64)
+    spread = gaussian_filter(deviation**2, sigma_px) - gaussian_filter(deviation, sigma_px) ** 2
+    return float(np.median(image[spread <= np.quantile(spread, _CALM_SHARE)]))
 
 
 def nice_stretch(longest_px: float, spacing_px: float) -> float:
