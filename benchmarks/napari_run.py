@@ -1,9 +1,10 @@
 """What a run costs napari's window: gaps of its event loop, and waits from a click to what follows.
 
-    xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/napari_run.py [--runs 10] [--size 256]
+    xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/napari_run.py [--runs 10] [--size 256] [--result-size 512]
 
 Gaps are between ticks of a 5 ms timer. Beside those of a run stand those of the same updates of the same layers with
-arrays that are ready, and no run: what is above them is the run's own share.
+arrays that are ready, and no run: what is above them is the run's own share. Of a result: what a step of the slider
+takes until it is drawn, at moments that are rendered for it, what a change of the arrows takes, and movies.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from napari_nstm.imaging.registry import modality
 
 TIMEOUT_S = 90
 TIMES_MS = (0.0, 25.0, 50.0, 75.0)
+N_MOMENTS = 60
 
 
 class Window:
@@ -120,7 +122,8 @@ def replay(window: Window, previews: list[tuple[float, Preview]]) -> list[float]
             window.until(lambda at=at: time.perf_counter() - began >= at - first)
             live.show(preview, k / len(previews), TIMES_MS)
         window.spin(0.5)
-    live.remove()
+    for _ in live.remove():
+        window.spin(0.1)  # drawn between two: napari crashes otherwise
     return found
 
 
@@ -128,10 +131,12 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--runs", type=int, default=10)
     options.add_argument("--size", type=int, default=256)
+    options.add_argument("--result-size", type=int, default=512)
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"NAPARI_NSTM_RUNS": f"{folder}/runs", "JAX_COMPILATION_CACHE_DIR": f"{folder}/compiled"}
         measure(chosen.size, chosen.runs)
+        measure_result(chosen.result_size, folder)
 
 
 def measure(size: int, n_runs: int) -> None:
@@ -184,6 +189,51 @@ def measure(size: int, n_runs: int) -> None:
             print(f"after run {k + 1}: napari {mine:.0f} MB, fitting process {theirs:.0f} MB")
     window.viewer.close()
     print("processes left:", [process.name() for process in me.children(recursive=True)] or "none")
+
+
+def measure_result(size: int, folder: str) -> None:
+    """Print what looking at a result of `size` x `size` pixels takes."""
+    window = Window(size)
+    panel = window.panel
+    panel.set_up(fit={"epochs": 30})
+    window.click()
+    window.until(window.idle)
+    time_panel, motion = panel.result.time, panel.result.motion
+    time_panel.show_number(N_MOMENTS)
+    window.until(lambda: not time_panel.busy and window.viewer.dims.nsteps[0] >= N_MOMENTS)
+    window.spin(1)
+    for what in ("cold", "again"):
+        steps = [timed_step(window, k) for k in range(1, N_MOMENTS, 2)]
+        middle, p95 = np.percentile(steps, [50, 95])
+        print(f"slider step, {size} x {size}, {what}: median {middle:.0f}, p95 {p95:.0f}, largest {max(steps):.0f} ms")
+    began = time.perf_counter()
+    motion.form.color.setCurrentIndex(motion.form.color.findData("speed"))
+    changed = window.until(lambda: not motion.computing) - began
+    print(f"arrows of {N_MOMENTS} moments coloured by speed after {1e3 * changed:.0f} ms")
+    form = panel.result.movie.form
+    form.time_points.setText(str(N_MOMENTS))
+    for picture in ("drawn", "canvas"):
+        form.picture.setCurrentIndex(form.picture.findData(picture))
+        written: list[object] = []
+        panel.result.movie.exported.connect(written.append)
+        window.spin(0.5)
+        with gaps() as found:
+            began = time.perf_counter()
+            panel.result.movie.export_to(f"{folder}/{picture}.mp4")
+            took = window.until(lambda written=written: bool(written)) - began
+        panel.result.movie.exported.disconnect(written.append)
+        print(f"movie, {picture}: {N_MOMENTS / took:.1f} frames a second; gaps {words(found)}")
+    window.viewer.close()
+
+
+def timed_step(window: Window, index: int) -> float:
+    """Move the slider, and return how long it took until that was drawn, in ms."""
+    began = time.perf_counter()
+    window.viewer.dims.set_current_step(0, index)
+    QApplication.processEvents()
+    took = 1e3 * (time.perf_counter() - began)
+    window.spin(0.02)
+    return took
 
 
 def copy_of(preview: Preview) -> Preview:

@@ -1,6 +1,6 @@
 """Takes the pictures of the pages on napari, from the real window driven through its own widgets.
 
-xvfb-run -a -s "-screen 0 1600x1000x24" python docs/make_screenshots.py [FOLDER [dpc|attempts|tracks|sim|diffusercam ...]]
+xvfb-run -a -s "-screen 0 1600x1000x24" python docs/make_screenshots.py [FOLDER [dpc|attempts|tracks|sim ...]]
 """
 
 from __future__ import annotations

@@ -45,12 +45,13 @@ class Method:
     channel: str
     region: tuple[int, int] | None
     in_depth: bool = False
+    epochs: int = 60
 
 
 METHODS = {
     "dpc": Method("dpc_moving_cells", "phase", (64, 64)),
     "sim": Method("sim_moving_filaments", "fluorescence", (64, 64)),
-    "sim3d": Method("sim3d_moving_tubule", "fluorescence", None, in_depth=True),
+    "sim3d": Method("sim3d_moving_tubule", "fluorescence", None, in_depth=True, epochs=12),
     "diffusercam": Method("diffusercam_waving_hand", "brightness", None),
 }
 
@@ -178,7 +179,7 @@ def paused_stopped_and_discarded(session):
 
 def whole_field(session, method):
     panel = session.panel
-    panel.set_up(fit={"epochs": 60})
+    panel.set_up(fit={"epochs": method.epochs})
     if method.region is not None:
         session.until(panel.region.again_button.isVisible)
         panel.region.again_button.click()

@@ -65,7 +65,7 @@ def test_how_much_signal_is_enough_can_be_chosen():
 
 
 @pytest.mark.parametrize(
-    ("longest", "expected"), [(0.0, 1.0), (10.0, 1.0), (30.0, 1.0), (2.0, 5.0), (0.1, 100.0), (70.0, 0.1)]
+    ("longest", "expected"), [(0.0, 1.0), (0.01, 1.0), (10.0, 1.0), (30.0, 1.0), (2.0, 5.0), (0.1, 100.0), (70.0, 0.1)]
 )
 def test_arrows_have_their_true_length_where_it_can_be_read(longest, expected):
     assert nice_stretch(longest, 12.0) == expected

@@ -15,6 +15,7 @@ _SHAFT_SHARE = 0.045  # width of a shaft, of the distance between arrows
 _RIM, _RIM_OPACITY, _RIM_PX = (8, 10, 14), 0.6, 1.0
 _SHORTEST_PX = 1.5
 _HIDDEN_SHARE = 0.2  # of the strongest signal
+_NOTHING_PX = 0.02  # no motion that could be told
 _CALM_SHARE = 0.2  # of the field, at least, is background
 _NICE_STRETCHES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 
@@ -119,8 +120,8 @@ def background_of(image: NDArray[np.floating], sigma_px: Sequence[float]) -> flo
 
 
 def nice_stretch(longest_px: float, spacing_px: float) -> float:
-    """Choose by how much arrows are lengthened: not at all where their true length can be read."""
-    if longest_px <= 0 or 0.5 * spacing_px <= longest_px <= 3 * spacing_px:
+    """Choose by how much arrows are lengthened: not at all where their true length can be read, or nothing moves."""
+    if longest_px <= _NOTHING_PX or 0.5 * spacing_px <= longest_px <= 3 * spacing_px:
         return 1.0
     wished = spacing_px / longest_px
     return max((s for s in _NICE_STRETCHES if s <= wished), default=_NICE_STRETCHES[0])
