@@ -22,9 +22,9 @@ import psutil
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
-from napari_nstm._qt.live import LiveLayers
 from napari_nstm._qt.panel import ReconstructPanel
 from napari_nstm._qt.raw_layer import is_of_a_run
+from napari_nstm._qt.running.live import LiveLayers
 from napari_nstm._qt.samples import simulation_layers
 from napari_nstm.core.events import Preview, Progress
 from napari_nstm.imaging.base import SimulationRequest

@@ -107,7 +107,7 @@ class Striped:
 
 def offer(monkeypatch) -> Striped:
     """Offer it in forms as if it were installed, and DPC beside it."""
-    from napari_nstm._qt import job_form
+    from napari_nstm._qt.setup import job_form
     from napari_nstm.imaging.registry import modality
 
     made = Striped()

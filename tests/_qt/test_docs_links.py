@@ -48,7 +48,7 @@ def test_the_metadata_of_the_package_are_read(monkeypatch):
 
 
 def test_every_page_that_is_linked_is_there():
-    from napari_nstm._qt.first_steps import _PAGES
+    from napari_nstm._qt.setup.first_steps import _PAGES
 
     docs = Path(__file__).parents[2] / "docs"
     assert all((docs / f"{page}.md").is_file() for page, _ in _PAGES)

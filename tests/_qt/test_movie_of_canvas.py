@@ -10,7 +10,7 @@ from tests._qt.small_store import write_store
 from tests._qt.video import decode
 
 from napari_nstm._qt.layers.result import result_layers
-from napari_nstm._qt.movie_panel import MoviePanel
+from napari_nstm._qt.movies.movie_panel import MoviePanel
 
 
 @pytest.fixture

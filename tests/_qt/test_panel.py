@@ -18,7 +18,7 @@ def canvas(viewer):
     return viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
 
 
-def test_from_run_to_movie(window, qtbot, tmp_path):
+def test_from_run_to_movie(window, qtbot, tmp_path):  # noqa: PLR0915 -- one session, step by step
     panel = window.panel
     # What will happen is said before Run.
     qtbot.waitUntil(lambda: "free" in panel.card.words, timeout=60_000)

@@ -5,10 +5,10 @@ import threading
 import numpy as np
 import pytest
 
-from napari_nstm._qt import form_check as check_module
-from napari_nstm._qt import session as session_module
 from napari_nstm._qt.panel import ReconstructPanel
-from napari_nstm._qt.session import RunEnd
+from napari_nstm._qt.running import session as session_module
+from napari_nstm._qt.running.session import RunEnd
+from napari_nstm._qt.setup import form_check as check_module
 from napari_nstm.core.events import Preview, Progress
 from napari_nstm.imaging.registry import modality
 

@@ -148,6 +148,13 @@ def test_stores_and_targets(refused, finished, tmp_path):
     assert refused("resume", finished).startswith("store: got ")
     assert refused("export", finished, "--to", "png").startswith("--to: got 'png'; takes ome-tiff")
     assert refused("movie", finished, tmp_path / "m.avi").startswith("out: got m.avi")
+    movie = ("movie", finished, tmp_path / "m.mp4")
+    assert refused(*movie, "--width", "3").startswith("width: got 3; takes a width of at least ")
+    assert refused(*movie, "--width", "-8").startswith("width: got -8; takes a width of at most ")
+    line = refused(*movie, "--compare", "fista_tv")
+    assert line.startswith("compare: got ")
+    assert line.endswith("; takes one of conventional")
+    assert refused(*movie, "--frames", "0").startswith("frames: got 0")
 
 
 def test_points_to_follow(refused, finished, tmp_path):

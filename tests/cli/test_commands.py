@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from napari_nstm import __version__
 from napari_nstm.cli import demo, main
@@ -131,6 +132,42 @@ def test_movie_writes_a_movie(finished, tmp_path, capsys):
     assert "5 frames" in capsys.readouterr().out
     assert out.read_bytes()[4:8] == b"ftyp"
     assert main(["movie", str(finished), str(out), "--frames", "5"]) == 2
+
+
+def pictures(finished, tmp_path, capsys, *options):
+    """Write two moments as numbered pictures and return them, with the last line that was said."""
+    folder = tmp_path / str(len(list(tmp_path.iterdir())))
+    folder.mkdir()
+    assert main(["movie", str(finished), str(folder / "m.png"), "--frames", "2", "--width", "400", *options]) == 0
+    said = capsys.readouterr().out.splitlines()[-1]
+    files = sorted(folder.iterdir())
+    assert [file.name for file in files] == ["m-0001.png", "m-0002.png"]
+    assert said.startswith(f"{files[0]}: the first of 2 frames of 400 x ")
+    return [np.asarray(Image.open(file)) for file in files]
+
+
+def test_movie_writes_numbered_pictures_of_a_width(finished, tmp_path, capsys):
+    first, last = pictures(finished, tmp_path, capsys)
+    assert first.shape[1] == 400
+    assert np.any(first != last)
+
+
+def test_movie_leaves_out_what_is_not_wanted_below_it(finished, tmp_path, capsys):
+    full, _ = pictures(finished, tmp_path, capsys)
+    options = ("--no-scale-bar", "--no-time", "--no-key")
+    for option in options:
+        some, _ = pictures(finished, tmp_path, capsys, option)
+        assert some.shape != full.shape or np.any(some != full), option
+    bare, _ = pictures(finished, tmp_path, capsys, *options)
+    assert len(bare) < len(full)
+
+
+def test_movie_puts_a_comparison_on_the_left(finished, tmp_path, capsys):
+    compared = pictures(finished, tmp_path, capsys, "--compare", "conventional", "--no-arrows")
+    same = pictures(finished, tmp_path, capsys, "--side-by-side", "--no-arrows")
+    np.testing.assert_array_equal(compared, same)
+    alone = pictures(finished, tmp_path, capsys, "--no-arrows")
+    assert alone[0].shape != same[0].shape
 
 
 def test_trajectories_writes_where_points_go(finished, tmp_path, capsys):

@@ -9,26 +9,26 @@ from napari.layers import Layer
 from qtpy.QtCore import QEventLoop, QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
-from napari_nstm._qt.arrivals import Arrivals
 from napari_nstm._qt.background import Background
-from napari_nstm._qt.closing import CloseGuard
 from napari_nstm._qt.drawing_view import DrawingView
-from napari_nstm._qt.first_steps import FirstSteps
-from napari_nstm._qt.form_check import MARKED, FormCheck
-from napari_nstm._qt.frames_tools import FramesTools
-from napari_nstm._qt.interrupted import InterruptedBanner
-from napari_nstm._qt.job_form import JobForm
 from napari_nstm._qt.layers.compare import bind_comparison
 from napari_nstm._qt.layers.time_text import show_times
-from napari_nstm._qt.live import LiveLayers
 from napari_nstm._qt.preferences import read_preferences
-from napari_nstm._qt.preflight import PreflightCard
-from napari_nstm._qt.region import RegionTool
-from napari_nstm._qt.result_tab import ResultTab
-from napari_nstm._qt.run_bar import RunBar
-from napari_nstm._qt.session import FitSession, RunEnd
-from napari_nstm._qt.settings_menu import SettingsMenu
-from napari_nstm._qt.watching import RunWatch, Watched
+from napari_nstm._qt.results.result_tab import ResultTab
+from napari_nstm._qt.running.arrivals import Arrivals
+from napari_nstm._qt.running.closing import CloseGuard
+from napari_nstm._qt.running.interrupted import InterruptedBanner
+from napari_nstm._qt.running.live import LiveLayers
+from napari_nstm._qt.running.run_bar import RunBar
+from napari_nstm._qt.running.session import FitSession, RunEnd
+from napari_nstm._qt.running.watching import RunWatch, Watched
+from napari_nstm._qt.setup.first_steps import FirstSteps
+from napari_nstm._qt.setup.form_check import MARKED, FormCheck
+from napari_nstm._qt.setup.frames_tools import FramesTools
+from napari_nstm._qt.setup.job_form import JobForm
+from napari_nstm._qt.setup.preflight import PreflightCard
+from napari_nstm._qt.setup.region import RegionTool
+from napari_nstm._qt.setup.settings_menu import SettingsMenu
 from napari_nstm.io.result import StoredResult, read_record
 from napari_nstm.run.plan import CheckedJob
 from napari_nstm.run.runs import InterruptedRun, RunFolder

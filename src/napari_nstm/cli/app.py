@@ -117,7 +117,7 @@ def resume(
 @app.command()
 def movie(
     store: Annotated[Path, typer.Argument(help="Result store.")],
-    out: Annotated[Path, typer.Argument(help="The movie: .mp4 or .gif.")],
+    out: Annotated[Path, typer.Argument(help="The movie: .mp4, .gif or .png (numbered pictures).")],
     frames: Annotated[int | None, typer.Option(help="Moments to show; default: as the speed needs.")] = None,
     fps: Annotated[float | None, typer.Option(help="Frames per second; default: real time or a round factor.")] = None,
     channel: Annotated[
@@ -126,7 +126,23 @@ def movie(
     plane: Annotated[int | None, typer.Option(help="Plane of a volume; default: the middle one.")] = None,
     boomerang: Annotated[bool, typer.Option("--boomerang", help="Play forward and back.")] = False,
     side_by_side: Annotated[bool, typer.Option("--side-by-side", help="With the conventional result.")] = False,
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What else stands on the left: conventional, widefield, fista_tv, where the result holds it.",
+        ),
+    ] = None,
+    width: Annotated[
+        int | None,
+        typer.Option(metavar="PIXELS", help="Width of a picture; default: the result's pixels, small ones enlarged."),
+    ] = None,
     no_arrows: Annotated[bool, typer.Option("--no-arrows", help="Without the motion.")] = False,
+    no_scale_bar: Annotated[bool, typer.Option("--no-scale-bar", help="Without the scale bar.")] = False,
+    no_time: Annotated[bool, typer.Option("--no-time", help="Without time and speed.")] = False,
+    no_key: Annotated[
+        bool, typer.Option("--no-key", help="Without the key to grey levels and colours of arrows.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing movie.")] = False,
 ) -> int:
     """Write a movie of a result, with arrows, scale bar and time."""
@@ -141,7 +157,12 @@ def movie(
         plane=plane,
         loop="boomerang" if boomerang else "once",
         side_by_side=side_by_side,
+        comparison=compare,
+        size_px=width,
         arrows=not no_arrows,
+        scale_bar=not no_scale_bar,
+        time_stamp=not no_time,
+        color_key=not no_key,
         overwrite=overwrite,
     )
 

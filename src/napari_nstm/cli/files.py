@@ -12,6 +12,7 @@ from napari_nstm.cli.progress import Counter
 from napari_nstm.core.errors import InputError
 
 _FORMATS = ("ome-tiff",)
+_MOVIE_OPTIONS = {"size": "width", "comparison": "compare"}  # where they are not called as the parameter at fault
 
 
 def make_movie(store: Path, out: Path, **options: Any) -> int:
@@ -22,12 +23,17 @@ def make_movie(store: Path, out: Path, **options: Any) -> int:
     result = open_result(store)
     console = Console(highlight=False)
     with Counter(console, "Movie") as counter, Interrupt(counter.say, "Stopping; no movie is written.") as interrupt:
-        info = write_movie(result, out, on_progress=counter.show, should_stop=interrupt, **options)
+        try:
+            info = write_movie(result, out, on_progress=counter.show, should_stop=interrupt, **options)
+        except InputError as error:
+            raise InputError(_MOVIE_OPTIONS.get(error.field, error.field), error.got, error.takes) from error
     if info.cancelled:
         return 130
     for notice in info.notices:
         counter.say(notice)
-    counter.say(f"{out}: {info.n_frames} frames of {info.size[0]} x {info.size[1]}, {info.duration_s:.1f} s.")
+    which = "the first of " if info.path != out else ""  # of numbered pictures
+    frames = f"{info.n_frames} frames of {info.size[0]} x {info.size[1]}"
+    counter.say(f"{info.path}: {which}{frames}, {info.duration_s:.1f} s.")
     return 0
 
 

@@ -126,13 +126,13 @@ def test_arrows_show_where_something_is_wherever_it_has_gone():
     assert np.mean(moved != visible) < 0.02
 
 
-@pytest.mark.parametrize("u", [0.0, 0.01, 1.0, 12.0, 300.0])
+@pytest.mark.parametrize("u", [0.0, 0.01, 0.1, 1.0, 12.0, 300.0])
 def test_arrows_are_long_enough_to_be_seen_and_not_too_long(u):
     points = arrow_points((256, 256))
     moments = np.stack([np.zeros((2, points.n)), np.full((2, points.n), u / np.sqrt(2))])
     stretch = points.stretch(moments)
-    if u == 0:
-        assert stretch == 1
+    if u < 0.02:
+        assert stretch == 1  # nothing moves, as far as anybody can tell
     elif u == 12.0:
         assert stretch == 1  # its true length can be read
     else:

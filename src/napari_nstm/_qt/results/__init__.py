@@ -1,0 +1,1 @@
+"""After a run: the list of runs, and a panel for everything that can be made of one."""

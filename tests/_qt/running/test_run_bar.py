@@ -1,0 +1,115 @@
+"""The bar says what will happen and what does, each number with its unit."""
+
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_nstm._qt.running.run_bar import RunBar, duration, memory
+from napari_nstm.core.events import Prepared, Progress, Working
+
+
+@pytest.fixture
+def bar(qtbot):
+    made = RunBar()
+    qtbot.addWidget(made)
+    made.show()
+    return made
+
+
+def prepared(needed, free, expected_s=9.2):
+    return Prepared("r", "Differential phase contrast: 4 frames.", "CPU, 2 cores", needed, free, expected_s, 300)
+
+
+def test_what_will_happen(bar):
+    bar.show_outlook(prepared(86e6, 18.2e9), "Saturated pixels.")
+    assert bar.outlook.text().splitlines() == [
+        "Differential phase contrast: 4 frames.",
+        "CPU, 2 cores · needs 86 MB of 18.2 GB free · about 9 s",
+        "Saturated pixels.",
+    ]
+
+
+def test_memory_that_will_not_do_is_marked(bar):
+    bar.show_outlook(prepared(30e9, 18.2e9))
+    assert "⚠ needs 30.0 GB of 18.2 GB free" in bar.outlook.text()
+    bar.show_outlook(prepared(30e9, None, None))
+    assert bar.outlook.text().splitlines()[1] == "CPU, 2 cores · needs 30.0 GB"
+
+
+def test_run_becomes_stop_and_run_again(bar, qtbot):
+    bar.set_ready(True)
+    with qtbot.waitSignal(bar.run_asked):
+        bar.button.click()
+    bar.set_running()
+    assert bar.button.text() == "Stop and keep"
+    with qtbot.waitSignal(bar.stop_asked):
+        bar.button.click()
+    bar.set_stopping()
+    assert not bar.button.isEnabled()
+    bar.set_idle(ready=True)
+    assert (bar.button.text(), bar.button.isEnabled()) == ("Run", True)
+    assert not bar.progress.isVisible()
+
+
+def test_why_it_cannot_run_is_said(bar):
+    bar.set_ready(False, "Choose raw frames first.")
+    assert not bar.button.isEnabled()
+    assert bar.button.toolTip() == "Choose raw frames first."
+
+
+def test_a_run_may_be_stopped_whatever_the_form_says(bar):
+    bar.set_running()
+    bar.set_ready(False, "Mend it.")
+    assert bar.button.isEnabled()
+
+
+def test_progress_tells_size_step_loss_and_time(bar):
+    bar.set_running()
+    bar.show_working(Working("r", "Compiling for 64 x 64 pixels", compiling=True))
+    assert bar.state.text() == "Compiling for 64 x 64 pixels…"
+    assert bar.progress.maximum() == 0, "how long a compile takes cannot be told"
+    bar.show_progress(Progress("r", 120, 300, 1, 0.5, 0.000412, 3.0, 18.4), "128 × 128 px")
+    assert bar.state.text() == "128 × 128 px · step 120 of 300 · loss 0.000412 · 18 s left"
+    assert (bar.progress.value(), bar.progress.maximum()) == (120, 300)
+
+
+def test_something_slow_after_the_fit_has_a_bar_of_its_own(bar, qtbot):
+    bar.set_running()
+    bar.show_working(Working("r", "FISTA-TV", done=40, total=300, remaining_s=600.0))
+    assert bar.state.text() == "FISTA-TV · 40 of 300 · 10 min left"
+    assert (bar.progress.value(), bar.progress.maximum()) == (40, 300)
+    bar.show_working(Working("r", "FISTA-TV", done=1, total=300))
+    assert bar.state.text() == "FISTA-TV · 1 of 300"
+    with qtbot.waitSignal(bar.stop_asked):
+        bar.button.click()
+    bar.show_working(Working("r", "Writing the result"))
+    assert bar.progress.maximum() == 0
+
+
+def test_a_sentence_replaces_the_one_before(bar):
+    bar.say("It broke.", problem=True)
+    assert bar.message.text() == "⚠ It broke."
+    bar.say("")
+    assert not bar.message.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.2, "1 s"), (9.4, "9 s"), (89, "89 s"), (600, "10 min"), (7200, "2.0 h")]
+)
+def test_durations(seconds, words):
+    assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(("n", "words"), [(1e4, "1 MB"), (86e6, "86 MB"), (1e9, "1.0 GB"), (23.74e9, "23.7 GB")])
+def test_memory(n, words):
+    assert memory(n) == words
+
+
+def test_the_keyboard_runs_and_stops(bar, qtbot):
+    bar.set_ready(True)
+    bar.activateWindow()
+    qtbot.waitUntil(bar.isActiveWindow)
+    with qtbot.waitSignal(bar.run_asked):
+        qtbot.keyClick(bar, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    bar.set_running()
+    with qtbot.waitSignal(bar.stop_asked):
+        qtbot.keyClick(bar, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
