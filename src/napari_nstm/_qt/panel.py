@@ -240,6 +240,7 @@ class ReconstructPanel(QWidget):
         self._region_run = False  # its raw frames need not be here
         self.result.list.set_running(live.name)
         self._begin(Watched(live, None, record.frame_times_ms, len(record.shape), record.shape))
+        self.bar.curve.set_history(record.loss_history, record.n_steps)
 
     def _open_interrupted(self, run: InterruptedRun) -> None:
         self._arrivals.load(run.path, LiveLayers(self._viewer, self._watch.new_title(run.title)), "")

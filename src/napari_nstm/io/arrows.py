@@ -100,7 +100,7 @@ def visible_points(
     return np.asarray(sample_at(signal, points) > level)
 
 
-def background_of(image: NDArray[np.floating], sigma_px: Sequence[float]) -> float:
+def background_of(image: NDArray[np.floating], sigma_px: Sequence[float] | NDArray[np.floating]) -> float:
     """Return the value that an image has where there is nothing: in the median of its calmest fifth.
 
     The median of all would be a value of the sample where that covers most of the field, as it does of a region.

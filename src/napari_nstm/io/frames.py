@@ -56,7 +56,7 @@ def write_frames(path: Path, array: NDArray[Any], axes: str | None = None, pixel
 
 
 def shape_in(path: Path, array: NDArray[Any]) -> tuple[int, ...] | None:
-    """Return the shape of an array as a file holds it, perhaps without axes of length 1; None: it holds other numbers."""
+    """Return the shape that an array has in a file, perhaps without axes of length 1; None: it holds other numbers."""
     try:
         stored, _, _ = read_raw(path)
     except (InputError, OSError):

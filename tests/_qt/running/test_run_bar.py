@@ -1,10 +1,11 @@
-"""The bar says what will happen and what does, each number with its unit."""
+"""The bar says what a run does, each number with its unit, and what can be done about it."""
 
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel
 
 from napari_nstm._qt.running.run_bar import RunBar, duration, memory
-from napari_nstm.core.events import Prepared, Progress, Working
+from napari_nstm.core.events import Paused, Progress, Working
 
 
 @pytest.fixture
@@ -15,24 +16,11 @@ def bar(qtbot):
     return made
 
 
-def prepared(needed, free, expected_s=9.2):
-    return Prepared("r", "Differential phase contrast: 4 frames.", "CPU, 2 cores", needed, free, expected_s, 300)
-
-
-def test_what_will_happen(bar):
-    bar.show_outlook(prepared(86e6, 18.2e9), "Saturated pixels.")
-    assert bar.outlook.text().splitlines() == [
-        "Differential phase contrast: 4 frames.",
-        "CPU, 2 cores · needs 86 MB of 18.2 GB free · about 9 s",
-        "Saturated pixels.",
-    ]
-
-
-def test_memory_that_will_not_do_is_marked(bar):
-    bar.show_outlook(prepared(30e9, 18.2e9))
-    assert "⚠ needs 30.0 GB of 18.2 GB free" in bar.outlook.text()
-    bar.show_outlook(prepared(30e9, None, None))
-    assert bar.outlook.text().splitlines()[1] == "CPU, 2 cores · needs 30.0 GB"
+def test_what_says_what_will_happen_stands_above_the_button(bar, qtbot):
+    card = QLabel("4 frames")
+    bar.set_card(card)
+    card.show()
+    qtbot.waitUntil(lambda: 0 < card.geometry().bottom() < bar.button.y())
 
 
 def test_run_becomes_stop_and_run_again(bar, qtbot):
@@ -68,8 +56,53 @@ def test_progress_tells_size_step_loss_and_time(bar):
     assert bar.state.text() == "Compiling for 64 x 64 pixels…"
     assert bar.progress.maximum() == 0, "how long a compile takes cannot be told"
     bar.show_progress(Progress("r", 120, 300, 1, 0.5, 0.000412, 3.0, 18.4), "128 × 128 px")
-    assert bar.state.text() == "128 × 128 px · step 120 of 300 · loss 0.000412 · 18 s left"
+    assert bar.state.text() == "128 × 128 px · step 120 of 300 · 18 s left"
+    assert bar.curve.accessibleDescription() == "loss 0.00041 at step 120 of 300"
     assert (bar.progress.value(), bar.progress.maximum()) == (120, 300)
+
+
+def test_pause_becomes_resume_and_pause_again(bar, qtbot):
+    bar.set_running()
+    assert bar.pause_button.text().replace("&", "") == "Pause"
+    with qtbot.waitSignal(bar.pause_asked):
+        bar.pause_button.click()
+    bar.set_pausing()
+    bar.show_paused(Paused("r", 120, 300))
+    assert bar.state.text() == "Paused at step 120 of 300"
+    assert bar.pause_button.text().replace("&", "") == "Resume"
+    with qtbot.waitSignal(bar.go_on_asked):
+        bar.pause_button.click()
+    bar.set_going_on()
+    bar.show_paused(Paused("r", 121, 300))  # said before it heard that it goes on
+    assert "Paused" not in bar.state.text()
+    assert bar.pause_button.text().replace("&", "") == "Pause"
+
+
+def test_a_short_run_is_discarded_at_once_and_a_long_one_after_a_question(bar, qtbot, monkeypatch):
+    asked = []
+    monkeypatch.setattr(bar, "ask_discard", lambda: bool(asked.append(1)))
+    bar.set_running()
+    with qtbot.waitSignal(bar.discard_asked):
+        bar.discard_button.click()
+    assert not asked
+    bar.set_running()
+    bar.show_progress(Progress("r", 1, 300, 1, 0.5, 0.1, 61.0, 18.4), "64 × 64 px")
+    with qtbot.assertNotEmitted(bar.discard_asked):
+        bar.discard_button.click()
+    assert asked == [1]
+
+
+def test_what_was_stopped_can_still_be_discarded_but_not_paused(bar):
+    bar.set_running()
+    bar.set_stopping()
+    assert (bar.pause_button.isEnabled(), bar.discard_button.isEnabled()) == (False, True)
+    bar.set_discarding()
+    assert not bar.discard_button.isEnabled()
+    assert bar.state.text() == "Discarding…"
+    bar.show_progress(Progress("r", 120, 300, 1, 0.5, 0.1, 3.0, 18.4), "64 × 64 px")
+    assert bar.state.text() == "Discarding…"
+    bar.set_idle(ready=True)
+    assert not bar.discard_button.isVisible()
 
 
 def test_something_slow_after_the_fit_has_a_bar_of_its_own(bar, qtbot):

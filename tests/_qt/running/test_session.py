@@ -9,7 +9,7 @@ from napari_nstm._qt.running import session as session_module
 from napari_nstm._qt.running.session import FitSession
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import ChildError, StoreError
-from napari_nstm.core.events import Failed, Finished, Notice, Prepared, Progress, Working
+from napari_nstm.core.events import Failed, Finished, Notice, Paused, Prepared, Progress, Working
 from napari_nstm.core.settings import Job
 from napari_nstm.run.protocol import Ready
 
@@ -48,6 +48,12 @@ class FakeChild:
     def stop(self, run_id):
         self.told.append(("stop", run_id))
 
+    def pause(self, run_id):
+        self.told.append(("pause", run_id))
+
+    def go_on(self, run_id):
+        self.told.append(("go_on", run_id))
+
     def show(self, run_id, time_ms):
         self.told.append(("show", run_id, time_ms))
 
@@ -68,13 +74,16 @@ class FakeChild:
 
 class FakeRuns:
     def __init__(self):
-        self.claimed = []
+        self.claimed, self.discarded = [], []
 
     def claim(self, path, title):
         self.claimed.append(path)
 
     def release(self, path):
         self.claimed.remove(path)
+
+    def discard(self, path):
+        self.discarded.append(path)
 
 
 @pytest.fixture
@@ -249,6 +258,96 @@ def test_only_the_last_question_is_asked_and_frames_are_sent_once(session, qtbot
     assert [command[1].raw for command in told(child, "estimate")] == ["0", "4"]
     assert len(told(child, "share")) == 1
     assert session.answers == [prepared]
+
+
+def test_a_pause_and_going_on_are_passed_on_once(session, qtbot, tmp_path):
+    child = start(session, qtbot, tmp_path)
+    session.go_on()  # nothing waits
+    session.pause()
+    session.pause()
+    assert session.paused
+    assert session.running
+    child.events = [Paused("run-1", 3, 10)]
+    wait(qtbot, lambda: session.heard)
+    assert session.heard == [Paused("run-1", 3, 10)]
+    session.go_on()
+    assert not session.paused
+    assert [command for command in child.told if command[0] in ("pause", "go_on")] == [
+        ("pause", "run-1"),
+        ("go_on", "run-1"),
+    ]
+
+
+def test_a_pause_before_the_run_has_an_id_is_kept_for_it(session, qtbot, tmp_path):
+    session.run(JOB, lambda: RAW, tmp_path / "run.zarr", "raw")
+    session.pause()
+    wait(qtbot, lambda: told(FakeChild.made[-1], "pause"))
+    assert told(FakeChild.made[-1], "pause") == [("pause", "run-1")]
+
+
+def test_a_run_that_waits_can_be_stopped(session, qtbot, tmp_path):
+    child = start(session, qtbot, tmp_path)
+    session.pause()
+    child.events = [Paused("run-1", 3, 10)]
+    wait(qtbot, lambda: session.heard)
+    session.stop()
+    session.pause()
+    session.go_on()
+    assert [command[0] for command in child.told if command[0] in ("pause", "go_on", "stop")] == ["pause", "stop"]
+    child.events = [Finished("run-1", "stopped", "/r.zarr", "Stopped at step 3.")]
+    wait(qtbot, lambda: session.ends)
+    assert session.ends[0].status == "stopped"
+
+
+def test_what_is_discarded_leaves_no_store_and_a_warm_process(session, qtbot, tmp_path):
+    child = start(session, qtbot, tmp_path)
+    child.events = [Progress("run-1", 3, 10, 1, 0.5, 0.1, 1.0, 2.0)]
+    wait(qtbot, lambda: session.heard)
+    session.discard()
+    assert told(child, "stop")
+    child.events = [Finished("run-1", "stopped", str(tmp_path / "run.zarr"), "Stopped at step 4.")]
+    wait(qtbot, lambda: session.ends)
+    assert (session.ends[0].status, session.ends[0].path) == ("discarded", None)
+    wait(qtbot, lambda: session._runs.discarded == [tmp_path / "run.zarr"])
+    assert child.alive
+
+
+@pytest.mark.parametrize("how", ["dies", "compiles", "does not answer"])
+def test_nothing_is_left_of_what_is_discarded_however_its_process_ends(session, qtbot, tmp_path, how):
+    child = start(session, qtbot, tmp_path)
+    child.events = [
+        Working("run-1", "Compiling", compiling=True)
+        if how == "compiles"
+        else Progress("run-1", 3, 10, 1, 0.5, 0.1, 1.0, 2.0)
+    ]
+    wait(qtbot, lambda: session.heard)
+    asked = time.monotonic()
+    session.discard()
+    if how == "dies":
+        child.error = ChildError("The fitting process was killed (signal 9).")
+    wait(qtbot, lambda: session.ends)
+    assert time.monotonic() - asked < (2.5 if how == "does not answer" else 0.8)
+    assert session.ends[0].status == "discarded"
+    wait(qtbot, lambda: session._runs.discarded == [tmp_path / "run.zarr"])
+
+
+def test_a_run_that_is_being_stopped_can_still_be_discarded(session, qtbot, tmp_path):
+    child = start(session, qtbot, tmp_path)
+    child.events = [Progress("run-1", 3, 10, 1, 0.5, 0.1, 1.0, 2.0)]
+    wait(qtbot, lambda: session.heard)
+    session.stop()
+    session.discard()
+    child.events = [Finished("run-1", "stopped", str(tmp_path / "run.zarr"), "Stopped at step 4.")]
+    wait(qtbot, lambda: session.ends)
+    assert session.ends[0].status == "discarded"
+
+
+def test_shutdown_removes_what_was_about_to_be_discarded(session, qtbot, tmp_path):
+    start(session, qtbot, tmp_path)
+    session.discard()
+    session.shutdown()
+    assert session._runs.discarded == [tmp_path / "run.zarr"]
+    assert session._runs.claimed == []
 
 
 def test_questions_wait_for_the_end_of_a_run(session, qtbot, tmp_path):

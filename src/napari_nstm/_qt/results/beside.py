@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Layer
+from napari.layers import Layer
 
 from napari_nstm._qt.layers.runs import RunLayers, in_cells
+from napari_nstm._qt.raw_layer import known_of
 
 _SPACING_PX = 4
+_SCENES = ("reconstruction", "conventional", "comparison")
 
 
 class Beside:
@@ -50,6 +53,7 @@ class Beside:
         grid.shape, grid.spacing = (-1, -1), _SPACING_PX
         grid.enabled = True
         viewer.reset_view()
+        self._come_nearer([layer for run in runs for layer in run.shown])
 
     def arrange(self, runs: Sequence[RunLayers]) -> None:
         """Keep each run in its cell, after layers came, went, or were shown or hidden."""
@@ -102,12 +106,23 @@ class Beside:
             if layers[place] is not layer:
                 layers.move(layers.index(layer), place)
 
+    def _come_nearer(self, layers: Sequence[Layer]) -> None:
+        """Let what is shown fill its cell: napari looks at the extent of hidden layers too."""
+        viewer = self._viewer
+        if viewer.dims.ndisplay == 3 or not layers:
+            return
+        corners = np.stack([layer.extent.world[:, -2:] for layer in layers])
+        low, high = corners[:, 0].min(axis=0), corners[:, 1].max(axis=0)
+        whole = np.ptp(viewer.layers.extent.world[:, -2:], axis=0)
+        viewer.scene.camera.center = (0.0, *((low + high) / 2))
+        viewer.scene.camera.zoom *= float(np.min(whole / (high - low)))
+
     def _name(self, cells: Sequence[Sequence[Layer]]) -> None:
-        """Write into each cell which run it is: the name of its topmost image."""
+        """Write into each cell which run it is: the name of the topmost image of its scene."""
         named = []
         for layers in cells:
-            images = [layer for layer in layers if isinstance(layer, Image)]
-            named.append((images or list(layers))[-1])
+            scenes = [layer for layer in layers if known_of(layer).get("kind") in _SCENES]
+            named.append((scenes or list(layers))[-1])
         for layer in self._named:
             if layer not in named and layer in self._viewer.layers:
                 layer.name_overlay.visible = False

@@ -16,16 +16,16 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-RUN, DIFFERS, RESIDUAL, TIME = range(4)
+RUN, RESIDUAL, TIME = range(3)
 _HEADERS = {
-    "Run": "Whether the layers of the run are shown, and its name.",
-    "What differs": "Settings in which the runs differ from each other.",
+    "Run, and what differs": "Whether the layers of the run are shown, its name, and the settings in which it differs "
+    "from the others.",
     "Residual": "What the result does not explain of the frames (root mean square): as a multiple of their noise, or, "
-    "where that cannot be estimated, in percent of a normalised 1.",
+    "where that cannot be estimated, in percent of what counts as 1 in the normalised frames.",
     "Time": "How long the fit took.",
 }
-_AT_MOST, _LINES = 5, 2  # lines of the table before it scrolls, and of one row
-_PADDING_PX = 3
+_AT_MOST, _LINES = 6, 3  # lines of the table before it scrolls, and of one row
+_PADDING_PX, _TICK_PX = 3, 26
 _OUTLINE = 120  # opacity of the outline of tick boxes, of 255
 _NO_BREAK = "\u00a0"
 _KEY = Qt.ItemDataRole.UserRole
@@ -88,7 +88,7 @@ class RunTable(QTreeWidget):
         header.setStretchLastSection(False)
         header.setMinimumSectionSize(36)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(DIFFERS, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(RUN, QHeaderView.ResizeMode.Stretch)
         self.itemChanged.connect(self._changed)
         self.currentItemChanged.connect(self._current_changed)
 
@@ -143,13 +143,13 @@ class RunTable(QTreeWidget):
 
     def _set_heights(self) -> None:
         metrics, line = self.fontMetrics(), self.fontMetrics().height()
-        room = QRect(0, 0, max(self.columnWidth(DIFFERS) - 2 * _PADDING_PX, 1), 1000)
+        room = QRect(0, 0, max(self.columnWidth(RUN) - _TICK_PX - 2 * _PADDING_PX, 1), 1000)
         heights = []
         with QSignalBlocker(self):
             for item in self._items():
-                needed = metrics.boundingRect(room, Qt.TextFlag.TextWordWrap, item.text(DIFFERS)).height()
+                needed = metrics.boundingRect(room, Qt.TextFlag.TextWordWrap, item.text(RUN)).height()
                 heights.append(min(max(needed, line), _LINES * line) + 2 * _PADDING_PX)
-                item.setSizeHint(DIFFERS, QSize(0, heights[-1]))
+                item.setSizeHint(RUN, QSize(0, heights[-1]))
         self.scheduleDelayedItemsLayout()  # the view heard nothing of it
         rows = min(sum(heights), _AT_MOST * (line + 2 * _PADDING_PX))
         self.setFixedHeight(self.header().sizeHint().height() + rows + 2 * self.frameWidth() + 2)
@@ -184,11 +184,10 @@ class _Tick(QStyledItemDelegate):
 def _write(item: QTreeWidgetItem, row: Row) -> None:
     ticked = Qt.CheckState.Checked if row.shown else Qt.CheckState.Unchecked
     item.setData(RUN, Qt.ItemDataRole.CheckStateRole, None if row.shown is None else ticked)
-    item.setText(RUN, row.name)
-    item.setText(DIFFERS, "; ".join(words.replace(" ", _NO_BREAK) for words in row.differs))
+    differs = "; ".join(words.replace(" ", _NO_BREAK) for words in row.differs)
+    item.setText(RUN, "\n".join([row.name, differs] if differs else [row.name]))
     item.setText(RESIDUAL, row.residual)
     item.setText(TIME, row.time)
-    item.setToolTip(RUN, row.about or row.name)
-    item.setToolTip(DIFFERS, "\n".join(row.differs))
+    item.setToolTip(RUN, "\n".join([row.about or row.name, *row.differs]))
     item.setToolTip(RESIDUAL, _HEADERS["Residual"])
     item.setToolTip(TIME, _HEADERS["Time"])

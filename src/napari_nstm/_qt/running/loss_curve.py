@@ -183,7 +183,8 @@ class LossCurve(QWidget):
         end = area.right() - width(newest)
         write(newest, end)
         begins = [area.left() + area.width() * step / self._n_steps for step, _ in self._levels]
-        for (step, size), begin, limit in zip(self._levels, begins, [*begins[1:], end], strict=True):
+        limits = [*begins[1:], end] if begins else []  # of a stored run sizes are not known
+        for (step, size), begin, limit in zip(self._levels, begins, limits, strict=True):
             if step:
                 painter.setPen(QPen(_faded(ink, _FAINT), 0))
                 painter.drawLine(QPointF(begin, area.top()), QPointF(begin, area.bottom()))

@@ -1,4 +1,4 @@
-"""The bar at the foot of the panel: what will happen, Run or Stop, how far it is, and what there is to say."""
+"""The bar at the foot of the panel: Run, or what can be done about a run, how far it is, what there is to say."""
 
 import time
 
@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_nstm._qt.running.loss_curve import LossCurve
-from napari_nstm.core.events import Paused, Prepared, Progress, Working
+from napari_nstm.core.events import Paused, Progress, Working
 
 _GB = 1e9
 _SHORTCUT = "Ctrl+Return"
@@ -41,7 +41,6 @@ class RunBar(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.outlook = _words("What will happen, before Run is pressed.")
         self.button = QPushButton("Run")
         self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.pause_button = QPushButton(_PAUSE)
@@ -63,7 +62,6 @@ class RunBar(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(self.outlook)
         layout.addLayout(buttons)
         for widget in (self.progress, self.state, self.curve, self.message):
             layout.addWidget(widget)
@@ -135,12 +133,6 @@ class RunBar(QWidget):
         self.set_ready(ready)
 
     # -- what is said -------------------------------------------------------
-
-    def show_outlook(self, prepared: Prepared | None, text: str = "") -> None:
-        """Say what a run will do and need, and what else there is to know; or just a text."""
-        known = [outlook(prepared)] if prepared is not None else []
-        self.outlook.setText("\n".join([*known, text] if text else known))
-        self.outlook.setVisible(bool(self.outlook.text()))
 
     def show_working(self, event: Working) -> None:
         """Say what takes long without a step of the fit, and how far it is where that can be told."""
@@ -242,20 +234,6 @@ class RunBar(QWidget):
     def _discard_clicked(self) -> None:
         if self._taken_s < _ASKED_AFTER_S or self.ask_discard():
             self.discard_asked.emit()
-
-
-def outlook(prepared: Prepared) -> str:
-    """Say in one or two lines what a run will do: frames, size, device, memory, time."""
-    needed = f"needs {memory(prepared.memory_bytes)}"
-    free = prepared.memory_free_bytes
-    if free is not None:
-        needed += f" of {memory(free)} free"
-        if prepared.memory_bytes > free:
-            needed = f"⚠ {needed}"
-    parts = [prepared.device, needed]
-    if prepared.expected_s is not None:
-        parts.append(f"about {duration(prepared.expected_s)}")
-    return f"{prepared.summary}\n{' · '.join(parts)}"
 
 
 def memory(n_bytes: int) -> str:
