@@ -128,8 +128,8 @@ def attempts() -> None:
     runs = panel.result.list
     for key in runs.keys:
         runs.set_shown(key, True)
+    viewer.dims.set_current_step(0, viewer.dims.nsteps[0] - 1)
     runs.set_beside(True)
-    viewer.reset_view()
     take(viewer, "beside")
     viewer.close()
 

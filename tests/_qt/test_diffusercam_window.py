@@ -56,6 +56,7 @@ def test_the_sample_is_ready_to_run_and_ends_as_a_movie(camera, qtbot):
     assert form.editor("psf").currentText() == "PSF — waving hand"
     is_checked(window, qtbot)
     assert "72 × 96 px" in panel.card.words
+    assert not panel.region.draw_button.isEnabled(), "every pixel sees the whole scene"
 
     form.set_content({**form.content(), "compare_with": {"kind": "fista_tv", "n_iterations": 5}})
     shorten(window, 12)

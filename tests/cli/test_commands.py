@@ -19,7 +19,17 @@ def test_version_and_help(capsys):
     assert capsys.readouterr().out == f"napari-nstm {__version__}\n"
     assert main([]) == 0
     out = capsys.readouterr().out
-    for command in ("demo", "simulate", "reconstruct", "resume", "movie", "export", "trajectories", "info"):
+    for command in (
+        "demo",
+        "simulate",
+        "reconstruct",
+        "resume",
+        "movie",
+        "export",
+        "trajectories",
+        "residuals",
+        "info",
+    ):
         assert f"\n  {command} " in out
 
 

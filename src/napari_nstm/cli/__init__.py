@@ -1,4 +1,4 @@
-"""The command `napari-nstm`: demo, simulate, reconstruct, resume, movie, export, trajectories, info.
+"""The command `napari-nstm`: demo, simulate, reconstruct, resume, movie, export, trajectories, residuals, info.
 
 Exit status 0; 2 with one line on standard error that says what is wrong; 130 after Ctrl-C or SIGTERM.
 """

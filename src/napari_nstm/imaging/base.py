@@ -170,7 +170,8 @@ class Modality(Protocol):
     `cropped(raw, settings, region)`, raw data and settings of a part of the field (without it `region.crop` cuts frames
     and whatever has their size), with `uncropped(settings, size, region)`, which turns settings that were completed for
     a region into those of whole frames of a size (y, x), where the two differ. An attribute `menu_order` says where a
-    method stands among others in a menu; without it, after those that have one.
+    method stands among others in a menu (without it, after those that have one); `takes_regions`, where it is False,
+    that `cropped` refuses.
     """
 
     name: ClassVar[str]

@@ -134,6 +134,16 @@ def test_single_images_become_one_stack_with_one_click(viewer, picker):
     assert picker.stack_button.isHidden()
 
 
+def test_stacked_images_lie_where_the_stack_is_placed(viewer, picker):
+    drop_four(viewer)
+    picker.stack_button.click()
+    stack = picker.layer
+    stack.units, stack.scale = ("pixel", "micrometer", "micrometer"), (1, 0.5, 0.25)
+    for part in list(viewer.layers)[:4]:
+        np.testing.assert_allclose(part.scale, (0.5, 0.25))
+        assert [str(unit) for unit in part.units] == ["micrometer"] * 2
+
+
 def test_of_another_layer_nothing_is_said_about_stacking(viewer, picker):
     drop_four(viewer)
     picker.stack_button.click()

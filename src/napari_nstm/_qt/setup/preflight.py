@@ -29,6 +29,7 @@ from napari_nstm.core.settings import Job
 _PARTS = 1000  # of the bar
 _BAR_PX, _BAR_LEAST_PX = 8, 24
 _OPEN_NOTICES = 2
+_SHOWN_IN_MM = 1000.0  # from so many µm on
 # (row, column, columns) of each fact: label and value.
 _PLACES = {
     "Frames": (0, 0, 3),
@@ -216,7 +217,9 @@ def _facts(prepared: Prepared, job: Job) -> dict[str, tuple[str, str]]:
     um = job.acquisition.get("pixel_size_um")
     length = ""
     if isinstance(um, int | float):
-        length = " (" + " × ".join(f"{n * um:.3g}" for n in prepared.shape[-2:]) + " µm)"
+        sizes = [n * um for n in prepared.shape[-2:]]
+        unit, per_um = ("mm", 1e-3) if max(sizes) >= _SHOWN_IN_MM else ("µm", 1.0)
+        length = " (" + " × ".join(f"{size * per_um:.3g}" for size in sizes) + f" {unit})"
     n = prepared.n_frames
     part, where = ("the whole field", "") if job.region is None else ("a part of it", in_words(job.region))
     order = job.acquisition.get("image_order")
@@ -239,7 +242,8 @@ def _memory(prepared: Prepared) -> tuple[str, str]:
         return needed, "Estimated need; how much is free is not known."
     if prepared.memory_bytes > free:
         return f"⚠ {needed} of {memory(free)} free", f"The fit needs about {needed}, and {memory(free)} are free."
-    return f"{needed} of {memory(free)} free", f"Estimated need, of the {memory(free)} that are free on the device."
+    planned = "what is free on the device, or the part of it that napari's preferences name"
+    return f"{needed} of {memory(free)} free", f"Estimated need, of the {memory(free)} that a run may use: {planned}."
 
 
 def _size(shape: Sequence[Any]) -> str:

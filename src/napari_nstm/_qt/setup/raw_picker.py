@@ -44,6 +44,7 @@ class RawPicker(QWidget):
         self._takes_stacks = True
         self._made: Image | None = None  # the stack that was made last
         self._made_of = ""  # what is to be said of it
+        self._parts: list[Image] = []  # what it was made of
         self.combo = CalmComboBox()
         self.combo.setAccessibleName("Raw frames")
         self.combo.setToolTip("Layer with the raw frames, in the order in which they were taken.")
@@ -98,6 +99,7 @@ class RawPicker(QWidget):
         array, attributes = stacked(images)
         self._made_of = f"\nStacked in this order, which should be that in which they were taken: {_listed(images)}."
         self._made = self._viewer.add_image(array, **attributes)
+        self._parts = images
         for image in images:
             image.visible = False
         self.choose(self._made)
@@ -179,7 +181,16 @@ class RawPicker(QWidget):
         self.data_changed.emit()
 
     def _moved(self, _: object = None) -> None:
+        if self._layer == self._made:
+            self._place_parts()
         self.placed.emit()
+
+    def _place_parts(self) -> None:
+        """Let images that were stacked lie where the stack does: napari shows no scale bar for units that differ."""
+        for image in self._parts:
+            if image in self._viewer.layers:
+                image.units, image.axis_labels = self._layer.units[-2:], ("y", "x")
+                image.scale = self._layer.scale[-2:]
 
     def _describe(self) -> None:
         layer = self._layer

@@ -232,8 +232,12 @@ class RegionTool(QWidget):
             if region is None
             else "Select the rectangle, to move it and to pull at its corners."
         )
-        self.draw_button.setEnabled(field is not None)
-        self.use_button.setVisible(field is not None and self._beside is not None and len(self._beside.data) > 0)
+        takes = getattr(self._form.modality, "takes_regions", True)
+        if not takes:
+            self.draw_button.setToolTip("This method needs the whole of an image.")
+        self.draw_button.setEnabled(field is not None and takes)
+        drawn = self._beside is not None and len(self._beside.data) > 0
+        self.use_button.setVisible(takes and field is not None and drawn)
         self.whole_button.setVisible(region is not None)
         if raw is not None and field is None:
             self._say(f"A region cannot be drawn: y and x are not the last axes of “{raw.name}”.")

@@ -27,6 +27,7 @@ class DiffuserCam:
     name: ClassVar[str] = "diffusercam"
     title: ClassVar[str] = "Rolling-shutter DiffuserCam"
     menu_order: ClassVar[int] = 3
+    takes_regions: ClassVar[bool] = False
     Settings: ClassVar[type[AcquisitionSettings]] = DiffuserCamSettings
     raw_axes: ClassVar[str] = "cyx"
     simulation_options: ClassVar[Mapping[str, tuple[str, ...]]] = {
