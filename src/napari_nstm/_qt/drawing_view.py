@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Layer, Points
+from napari.layers import Layer, Points
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -13,6 +13,7 @@ from napari_nstm._qt.form.row import WrappedLabel
 from napari_nstm._qt.heading import heading
 from napari_nstm._qt.layers.drawing import Layout, drawing_layers, lay_out
 from napari_nstm._qt.layers.time_text import DRAWN_MS
+from napari_nstm._qt.leaving import Leaving
 from napari_nstm._qt.solo import Solo
 from napari_nstm.core.data import Drawing
 
@@ -39,7 +40,7 @@ class DrawingView(QFrame):
         self._viewer, self._solo = viewer, Solo(viewer)
         self._layout: Layout | None = None
         self._layers: list[Layer] = []  # of the drawing
-        self._doomed: list[Layer] = []
+        self._leaving = Leaving(viewer, self)
         self.title = heading("")
         self.title.setWordWrap(True)
         self.note = WrappedLabel()
@@ -52,9 +53,6 @@ class DrawingView(QFrame):
         layout = QVBoxLayout(self)
         layout.addLayout(top)
         layout.addWidget(self.note)
-        self._removing = QTimer(self)
-        self._removing.setInterval(DRAWN_MS)
-        self._removing.timeout.connect(self._remove_one)
         viewer.layers.events.removed.connect(self._on_removed)
         self.hide()
 
@@ -86,7 +84,7 @@ class DrawingView(QFrame):
             self._layers = [Layer.create(*one) for one in made]
             for layer in self._layers:
                 self._viewer.add_layer(layer)
-            self._solo.enter(self._layers, elsewhere=True, leaving=self._doomed)
+            self._solo.enter(self._layers, elsewhere=True, leaving=self._leaving.layers)
             for layer in self._layers:
                 if isinstance(layer, Points) and movable:
                     layer.mode = "select"
@@ -97,7 +95,7 @@ class DrawingView(QFrame):
     def show_layers(self, layers: Sequence[Layer], title: str, note: str) -> None:
         """Show layers of the viewer alone; they stay, hidden, when the frames come back."""
         self._dismiss()
-        self._solo.enter(layers, leaving=self._doomed)
+        self._solo.enter(layers, leaving=self._leaving.layers)
         self._say(title, note)
 
     def back(self) -> None:
@@ -105,13 +103,13 @@ class DrawingView(QFrame):
         if not self._solo.on:
             return
         self._dismiss()
-        self._solo.leave(self._doomed)
+        self._solo.leave(self._leaving.layers)
         self.hide()
         self.left.emit()
 
     def disconnect_viewer(self) -> None:
         """Listen no longer; what was shown before is shown again, and layers of a drawing stay, hidden."""
-        self._removing.stop()
+        self._leaving.stop()
         if self._solo.on:
             self._solo.leave()
         self._viewer.layers.events.removed.disconnect(self._on_removed)
@@ -165,27 +163,9 @@ class DrawingView(QFrame):
             self.show_drawing(layout.drawing, movable=True)
 
     def _dismiss(self) -> None:
-        """Take the layers of the drawing away: at once for the eye, for napari one at a time.
-
-        napari 0.9 crashes where several vanish between two draws, and where hidden ones vanish one after another:
-        until they go they are drawn, but cannot be seen.
-        """
-        for layer in self._layers:
-            layer.opacity = 0.0
-            if not isinstance(layer, Image):
-                layer.text.visible = False
-        self._doomed += self._layers
+        """Take the layers of the drawing away: at once for the eye, for napari one at a time."""
+        self._leaving.remove(self._layers)
         self._layers, self._layout = [], None
-        if self._doomed:
-            self._removing.start()
-
-    def _remove_one(self) -> None:
-        while self._doomed:
-            layer = self._doomed.pop()
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
-                return
-        self._removing.stop()
 
     def _on_removed(self, event: Any) -> None:
         if any(event.value == layer for layer in self._layers):

@@ -171,7 +171,7 @@ class ReconstructPanel(QWidget):
     def run(self) -> None:
         """Start a run with what the form says; where something cannot be used, it is marked there."""
         path = self.runs.new_path()
-        job = self.form.job(path, preview_every_s=self.preferences.preview_every_s)
+        job = self.form.job(path, preview_every_s=read_preferences().preview_every_s)  # as they are now
         if job is None or self.session.running:
             return
         self.form.remember()

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.hints import hint_of
+from napari_nstm.core.names import prettified, split_unit
 from napari_nstm.core.settings import Job
 from napari_nstm.imaging.base import Modality
 from napari_nstm.imaging.registry import modality
@@ -19,19 +20,6 @@ from napari_nstm.io.record import StoreStatus
 from napari_nstm.io.result import StoredResult
 from napari_nstm.run.claims import read_note
 
-_UNITS = {
-    "per_um": "1/µm",
-    "um": "µm",
-    "nm": "nm",
-    "mm": "mm",
-    "us": "µs",
-    "ms": "ms",
-    "s": "s",
-    "deg": "°",
-    "rad": "rad",
-    "px": "px",
-}
-_ABBREVIATIONS = {"na": "NA", "led": "LED", "rgb": "RGB", "psf": "PSF"}
 _SHOWN = 4  # values of a list that are written out
 _COPIES = ".npy"  # a store's own copies of arrays are called as the setting, not as the user's file
 
@@ -190,7 +178,7 @@ def _fields(prefix: str, model: BaseModel) -> Iterator[tuple[str, _Said]]:
         value, dotted = getattr(model, name), f"{prefix}.{name}"
         if isinstance(value, BaseModel):
             if "kind" in type(value).model_fields:
-                kind = type(value).model_config.get("title") or _prettified(str(getattr(value, "kind", "")))
+                kind = type(value).model_config.get("title") or prettified(str(getattr(value, "kind", "")))
                 yield dotted, _Said(kind, f"{_label(name, info)} {kind}")
             yield from ((key, said) for key, said in _fields(dotted, value) if key != f"{dotted}.kind")
         elif name == "advanced" and isinstance(value, Mapping):
@@ -205,13 +193,13 @@ def _fields(prefix: str, model: BaseModel) -> Iterator[tuple[str, _Said]]:
 def _plain(prefix: str, content: Mapping[str, Any]) -> Iterator[tuple[str, _Said]]:
     """Say what no model describes."""
     for name, value in content.items():
-        stem, unit = _unit(str(name))
-        yield f"{prefix}.{name}", _Said(value, f"{_prettified(stem)} {_in_words(value)} {unit}".strip())
+        stem, unit = split_unit(str(name))
+        yield f"{prefix}.{name}", _Said(value, f"{prettified(stem)} {_in_words(value)} {unit}".strip())
 
 
 def _said(name: str, info: FieldInfo, value: Any) -> _Said:
     label, hint = _label(name, info), hint_of(info)
-    unit = hint.unit or _unit(name)[1]
+    unit = hint.unit or split_unit(name)[1]
     if value is None:
         words = f"{label} {hint.none_means or 'not given'}"
     elif isinstance(value, bool):
@@ -228,20 +216,7 @@ def _said(name: str, info: FieldInfo, value: Any) -> _Said:
 
 
 def _label(name: str, info: FieldInfo) -> str:
-    return info.title or _prettified(_unit(name)[0])
-
-
-def _unit(name: str) -> tuple[str, str]:
-    """Split a name into what is meant and its unit: `wavelength_um` into "wavelength" and "µm"."""
-    for suffix, unit in _UNITS.items():
-        if name.endswith(f"_{suffix}"):
-            return name.removesuffix(f"_{suffix}"), unit
-    return name, ""
-
-
-def _prettified(name: str) -> str:
-    text = " ".join(_ABBREVIATIONS.get(word, word) for word in name.split("_") if word)
-    return text[:1].upper() + text[1:]
+    return info.title or prettified(split_unit(name)[0])
 
 
 def _in_words(value: Any) -> str:
@@ -250,7 +225,7 @@ def _in_words(value: Any) -> str:
     if isinstance(value, int | float):
         return f"{value:g}" if isinstance(value, float) else str(value)
     if isinstance(value, Mapping):
-        return ", ".join(f"{_prettified(str(key))} {_in_words(inner)}" for key, inner in value.items())
+        return ", ".join(f"{prettified(str(key))} {_in_words(inner)}" for key, inner in value.items())
     if isinstance(value, list | tuple):
         shown = [_in_words(item) for item in value]
         if len(shown) > _SHOWN:

@@ -12,24 +12,9 @@ from pydantic_core import to_jsonable_python
 
 from napari_nstm._qt.form.text import plain, shown
 from napari_nstm.core.hints import Hint, hint_of
+from napari_nstm.core.names import prettified, split_unit
 
 Kind = Literal["number", "numbers", "bool", "choice", "text", "array", "union", "model", "yaml"]
-
-_UNIT_OF_SUFFIX = {
-    "per_um": "1/µm",
-    "um": "µm",
-    "nm": "nm",
-    "mm": "mm",
-    "us": "µs",
-    "ms": "ms",
-    "s": "s",
-    "deg": "°",
-    "rad": "rad",
-    "px": "px",
-    "rows": "rows",
-    "counts": "counts",
-}
-_ABBREVIATIONS = {"na": "NA", "led": "LED", "rgb": "RGB", "psf": "PSF"}
 
 
 @dataclass(frozen=True)
@@ -108,25 +93,17 @@ def variant_label(kind: str, variant: type[BaseModel]) -> str:
     return variant.model_config.get("title") or prettified(kind)
 
 
-def prettified(name: str) -> str:
-    """Turn a name into words: `na_objective` into "NA objective"."""
-    words = [_ABBREVIATIONS.get(word, word) for word in name.split("_") if word]
-    text = " ".join(words)
-    return text[:1].upper() + text[1:]
-
-
 def _spec(name: str, info: FieldInfo) -> FieldSpec:
     hint = hint_of(info)
-    stem, suffix = _suffix(name)
-    unit = hint.unit or _UNIT_OF_SUFFIX.get(suffix, "")
+    stem, unit = split_unit(name)
     members, optional = _members(info.annotation)
     kind = _kind(members, optional, info, hint)
     default = None if info.is_required() else to_jsonable_python(info.get_default(call_default_factory=True))
     variants = _variants(members, kind, info)
     return FieldSpec(
         name=name,
-        label=info.title or prettified(stem if suffix else name),
-        unit=unit,
+        label=info.title or prettified(stem),
+        unit=hint.unit or unit,
         help=_help(info, members, hint, kind, default),
         kind=kind,
         required=info.is_required(),
@@ -139,14 +116,6 @@ def _spec(name: str, info: FieldInfo) -> FieldSpec:
         variants=variants,
         discriminator=str(info.discriminator or "") if kind == "union" else "",
     )
-
-
-def _suffix(name: str) -> tuple[str, str]:
-    """Split a name into words and what says its unit: `wavelength_um` into "wavelength" and "um"."""
-    for suffix in _UNIT_OF_SUFFIX:
-        if name.endswith(f"_{suffix}"):
-            return name.removesuffix(f"_{suffix}"), suffix
-    return name, ""
 
 
 def _members(annotation: Any) -> tuple[tuple[Any, ...], bool]:

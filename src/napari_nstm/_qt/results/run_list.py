@@ -13,8 +13,8 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.layers.runs import RunLayers, runs_of
+from napari_nstm._qt.leaving import Leaving
 from napari_nstm._qt.results.beside import Beside
-from napari_nstm._qt.results.leaving import Leaving
 from napari_nstm._qt.results.run_table import Row, RunTable
 from napari_nstm._qt.running.run_bar import duration
 from napari_nstm.core.settings import Job

@@ -8,9 +8,9 @@ import pint
 from napari.components import ViewerModel
 from napari.layers import Image, Shapes
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
-from napari_nstm._qt.layers.time_text import DRAWN_MS
+from napari_nstm._qt.leaving import Leaving
 from napari_nstm._qt.raw_layer import KEY, shape_of
 from napari_nstm._qt.setup.region_px import corners_of, is_upright
 from napari_nstm.core.settings import Region
@@ -39,10 +39,7 @@ class RegionLayer(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self.layer: Shapes | None = None
-        self._doomed: list[Shapes] = []
-        self._removing = QTimer(self)
-        self._removing.setInterval(DRAWN_MS)
-        self._removing.timeout.connect(self._remove_one)
+        self._leaving = Leaving(viewer, self)
         viewer.layers.events.removed.connect(self._layer_removed)
 
     def show(self, region: Region, raw: Image) -> None:
@@ -98,20 +95,18 @@ class RegionLayer(QObject):
     def drop(self) -> None:
         """Take the layer away."""
         self.drop_soon()
-        self._remove_one()
+        self._leaving.remove_one()
 
     def drop_soon(self) -> None:
         """Take the layer away once napari has drawn: it may be removing another one just now."""
         layer, self.layer = self.layer, None
         if layer is not None:
             layer.events.data.disconnect(self._shapes_changed)
-            layer.opacity = 0.0
-            self._doomed.append(layer)
-            self._removing.start()
+            self._leaving.remove([layer])
 
     def disconnect_viewer(self) -> None:
         """Listen no longer; what is drawn stays."""
-        self._removing.stop()
+        self._leaving.stop()
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
         if self.layer is not None:
             self.layer.events.data.disconnect(self._shapes_changed)
@@ -131,14 +126,6 @@ class RegionLayer(QObject):
             self.layer.events.data.disconnect(self._shapes_changed)
             self.layer = None
             self.deleted.emit()
-
-    def _remove_one(self) -> None:
-        while self._doomed:
-            layer = self._doomed.pop()
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
-                return
-        self._removing.stop()
 
 
 def corners_on(shapes: Shapes, raw: Image) -> NDArray[Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from napari.components import ViewerModel
-from napari.layers import Layer
+from napari.layers import Layer, Points, Shapes
 from qtpy.QtCore import QObject, QTimer
 
 from napari_nstm._qt.layers.time_text import DRAWN_MS
@@ -29,7 +29,7 @@ class Leaving(QObject):
         self._doomed: list[Layer] = []
         self._timer = QTimer(self)
         self._timer.setInterval(DRAWN_MS)
-        self._timer.timeout.connect(self._remove_one)
+        self._timer.timeout.connect(self.remove_one)
 
     @property
     def layers(self) -> list[Layer]:
@@ -41,8 +41,20 @@ class Leaving(QObject):
         for layer in layers:
             layer.opacity = 0.0
             layer.visible = True
+            if isinstance(layer, Points | Shapes):
+                layer.text.visible = False
         self._doomed += layers
-        self._timer.start()
+        if self._doomed:
+            self._timer.start()
+
+    def remove_one(self) -> None:
+        """Remove the next one now; to be called where nothing else was removed since the last draw."""
+        while self._doomed:
+            layer = self._doomed.pop()
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+                return
+        self._timer.stop()
 
     def stop(self) -> None:
         """Remove nothing any more; what was to go is hidden."""
@@ -50,11 +62,3 @@ class Leaving(QObject):
         for layer in self._doomed:
             layer.visible = False
         self._doomed = []
-
-    def _remove_one(self) -> None:
-        while self._doomed:
-            layer = self._doomed.pop()
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
-                return
-        self._timer.stop()
