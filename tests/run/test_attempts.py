@@ -1,10 +1,13 @@
 """What attempts at the same frames differ in, in words with units, and how each turned out."""
 
 import pytest
+from tests._qt.residual_store import SIGMA, write_residual
 from tests._qt.small_store import write_store
 
 from napari_nstm.core.settings import Job
+from napari_nstm.io.result import StoredResult
 from napari_nstm.run.attempts import attempt_of, differences
+from napari_nstm.run.claims import new_note, write_note
 
 ACQUISITION = {
     "wavelength_um": 0.525,
@@ -70,9 +73,24 @@ def test_settings_that_no_model_describes_are_compared_all_the_same(name):
 
 
 def test_an_attempt_says_how_it_turned_out(tmp_path):
-    stored = write_store(tmp_path / "run.zarr")
-    attempt = attempt_of(stored)
+    stored = write_residual(tmp_path / "run.zarr")
+    attempt = attempt_of(StoredResult(stored.path, stored.record.changed({"timings_s": {"fit": 12.5}})))
     assert (attempt.title, attempt.path, attempt.status) == ("run", stored.path, "finished")
-    assert (attempt.step, attempt.n_steps) == (stored.record.step, 100)
+    assert (attempt.step, attempt.n_steps, attempt.fit_s) == (stored.record.step, 100, 12.5)
     assert attempt.job.modality == "dpc"
-    assert attempt.fit_s == stored.record.timings_s.get("fit")
+    assert attempt.residual == pytest.approx(SIGMA, rel=0.03)
+    assert attempt.in_noise_units == pytest.approx(1, rel=0.05)
+
+
+def test_of_a_smooth_residual_no_noise_is_known(tmp_path):
+    attempt = attempt_of(write_residual(tmp_path / "run.zarr", smooth=True))
+    assert attempt.residual is not None
+    assert attempt.in_noise_units is None
+
+
+def test_an_attempt_is_called_as_the_user_knows_it_and_may_lack_a_residual(tmp_path):
+    stored = write_store(tmp_path / "run.zarr")
+    write_note(stored.path, new_note("cells (2)"))
+    attempt = attempt_of(stored)
+    assert attempt.title == "cells (2)"
+    assert (attempt.residual, attempt.in_noise_units, attempt.fit_s) == (None, None, None)

@@ -29,6 +29,7 @@ from napari_nstm._qt.setup.job_form import JobForm
 from napari_nstm._qt.setup.preflight import PreflightCard
 from napari_nstm._qt.setup.region import RegionTool
 from napari_nstm._qt.setup.settings_menu import SettingsMenu
+from napari_nstm._qt.tab_order import order_tabs
 from napari_nstm.io.result import StoredResult, read_record
 from napari_nstm.run.plan import CheckedJob
 from napari_nstm.run.runs import InterruptedRun, RunFolder
@@ -111,11 +112,16 @@ class ReconstructPanel(QWidget):
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.bar)
         self.setMinimumWidth(320)
+        # Rows come and go with the method, and with the kinds of a setting.
+        self._ordering = QTimer(self)
+        self._ordering.setSingleShot(True)
+        self._ordering.timeout.connect(partial(order_tabs, self))
+        self._ordering.start()
 
     def _connect(self) -> None:
         self.steps.sample_asked.connect(lambda key: self._viewer.open_sample(PLUGIN, key))
         self.form.raw.data_changed.connect(lambda: self._watch.raw_replaced(self.form.raw.layer))
-        self.form.changed.connect(self._method_changed)
+        self.form.changed.connect(self._form_changed)
         self.form.said.connect(lambda text, problem: self.bar.say(text, problem=problem))
         self.menu.said.connect(lambda text, problem: self.bar.say(text, problem=problem))
         self.region.whole_field_asked.connect(self.run_whole_field)
@@ -258,9 +264,10 @@ class ReconstructPanel(QWidget):
         self.result.arrived(stored)
         self.finished.emit(stored)
 
-    def _method_changed(self) -> None:
+    def _form_changed(self) -> None:
         one_image = self.form.modality.raw_axes.startswith("c")
         self.form.raw.set_takes_stacks(not one_image)
+        self._ordering.start()
 
     def _change_fit(self, **changes: Any) -> None:
         self.set_up(fit=changes)
@@ -276,6 +283,7 @@ class ReconstructPanel(QWidget):
             return
         self._closed = True
         self.check.stop()
+        self._ordering.stop()
         self._arrivals.close()
         self.result.shutdown()
         self.menu.shutdown()

@@ -2,7 +2,7 @@
 
 import pytest
 from qtpy.QtCore import QEvent, QObject, Qt, Signal, Slot
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QWidget
 
 from napari_nstm._qt.running.closing import CloseGuard
 
@@ -12,7 +12,7 @@ class Session(QObject):
 
     def __init__(self):
         super().__init__()
-        self.running, self.discarding, self.n_shutdown = True, False, 0
+        self.running, self.paused, self.discarding, self.n_shutdown = True, False, False, 0
 
     @Slot()
     def shutdown(self):
@@ -101,3 +101,20 @@ def test_a_panel_that_is_destroyed_ends_its_process(scene, qtbot):
     _, panel, session, _ = scene
     panel.deleteLater()
     qtbot.waitUntil(lambda: session.n_shutdown == 1)
+
+
+def test_what_is_being_discarded_is_not_asked_about(scene, monkeypatch):
+    window, _, session, guard = scene
+    session.discarding = True
+    monkeypatch.setattr(guard, "ask", lambda: pytest.fail("asked"))
+    assert not guard.eventFilter(window, CloseByHand())
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_the_question_says_what_the_run_does(scene, monkeypatch, paused):
+    _, _, session, guard = scene
+    session.paused = paused
+    asked = []
+    monkeypatch.setattr(QMessageBox, "exec", lambda box: asked.append(box.text()))
+    assert not guard.ask(), "without an answer it goes on"
+    assert asked == [f"Close napari although a reconstruction is {'paused' if paused else 'running'}?"]

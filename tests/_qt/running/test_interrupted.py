@@ -29,7 +29,19 @@ def test_the_newest_comes_first_and_says_how_far_it_was(banner):
     assert banner.text.text() == ("A run of target was interrupted at step 120 of 300 (2026-11-22 21:03 UTC) (1 more).")
 
 
-@pytest.mark.parametrize("what", ["resume", "open", "discard"])
+def test_one_click_does_not_throw_a_run_away(banner, qtbot):
+    banner.offer([OLD, NEW])
+    with qtbot.assertNotEmitted(banner.discard_asked):
+        banner.discard_button.click()
+    assert banner.discard_button.text() == "Discard for good"
+    with qtbot.waitSignal(banner.discard_asked) as said:
+        banner.discard_button.click()
+    assert said.args == [NEW]
+    assert "cells" in banner.text.text()
+    assert banner.discard_button.text() == "Discard", "the next one has not been asked about"
+
+
+@pytest.mark.parametrize("what", ["resume", "open"])
 def test_each_answer_goes_on_to_the_next(banner, qtbot, what):
     banner.offer([OLD, NEW])
     button = getattr(banner, f"{what}_button")

@@ -21,8 +21,8 @@ def progress(step, loss, level=0, n_steps=100):
     return Progress("r", step, n_steps, level, 1.0, loss, 1.0, 1.0)
 
 
-def drawn(curve):
-    """Pixels of the curve, (row, column): those as strong as its line."""
+def drawn(curve, share=0.8):
+    """Pixels of the curve, (row, column): those that have this share of the contrast of its words and ground."""
     picture = curve.grab().toImage()
     ink = curve.palette().color(QPalette.ColorRole.WindowText)
     ground = curve.palette().color(QPalette.ColorRole.Window)
@@ -31,7 +31,7 @@ def drawn(curve):
     for row in range(picture.height()):
         for column in range(picture.width()):
             difference = abs(QColor(picture.pixel(column, row)).lightness() - ground.lightness())
-            found[row, column] = difference > 0.8 * contrast
+            found[row, column] = difference > share * contrast
     return found
 
 
@@ -81,3 +81,21 @@ def test_the_history_of_a_stored_run_is_the_same_curve(curve):
     steps, losses = curve.points()
     assert (steps.tolist(), losses.tolist()) == ([1, 3], [1.0, 0.25])
     assert curve.accessibleDescription() == "loss 0.25 at step 3 of 10"
+
+
+def test_the_size_of_a_run_that_is_resumed_begins_where_it_goes_on(curve):
+    curve.set_history([1.0, 0.5], n_steps=100)
+    assert curve.resumed
+    curve.add(progress(3, 0.25, level=1), "128 × 128 px")
+    assert curve.levels == ((3, "128 × 128 px"),)
+    assert curve.points()[0].tolist() == [1, 2, 3]
+    curve.clear()
+    assert not curve.resumed
+
+
+def test_a_loss_that_does_not_change_is_a_level_line(curve):
+    for step in range(1, 101):
+        curve.add(progress(step, 1 + 1e-6 * step))
+    rows, columns = np.nonzero(drawn(curve, 0.5))  # it may run between two rows
+    inside = (columns > 150) & (columns < 230)
+    assert np.ptp(rows[inside]) <= 2

@@ -1,7 +1,7 @@
 """The bar says what a run does, each number with its unit, and what can be done about it."""
 
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QLabel
 
 from napari_nstm._qt.running.run_bar import RunBar, duration, memory
@@ -92,6 +92,40 @@ def test_a_short_run_is_discarded_at_once_and_a_long_one_after_a_question(bar, q
     assert asked == [1]
 
 
+def test_what_was_reached_before_a_run_was_resumed_is_not_thrown_away_by_one_click(bar, qtbot, monkeypatch):
+    asked = []
+    monkeypatch.setattr(bar, "ask_discard", lambda: bool(asked.append(1)))
+    bar.set_running()
+    bar.curve.set_history([1.0, 0.5], n_steps=300)
+    with qtbot.assertNotEmitted(bar.discard_asked):
+        bar.discard_button.click()
+    assert asked == [1]
+
+
+def test_a_run_that_ends_while_it_is_asked_about_is_kept(bar, qtbot):
+    bar.set_running()
+    QTimer.singleShot(50, bar.set_idle)
+    assert not bar.ask_discard()
+
+
+def test_a_question_answered_with_discard_discards(bar, qtbot):
+    bar.set_running()
+    QTimer.singleShot(50, lambda: answer(bar, "Discard"))
+    assert bar.ask_discard()
+    QTimer.singleShot(50, lambda: qtbot.keyClick(bar._question, Qt.Key.Key_Escape))
+    assert not bar.ask_discard()
+
+
+def test_a_pause_that_comes_after_the_last_step_is_over(bar):
+    bar.set_running()
+    bar.set_pausing()
+    bar.show_working(Working("r", "FISTA-TV", done=1, total=300))
+    assert bar.pause_button.text().replace("&", "") == "Pause"
+    assert not bar.pause_button.isEnabled()
+    bar.show_working(Working("r", "Writing the result"))
+    assert bar.state.text() == "Writing the result…"
+
+
 def test_what_was_stopped_can_still_be_discarded_but_not_paused(bar):
     bar.set_running()
     bar.set_stopping()
@@ -146,3 +180,7 @@ def test_the_keyboard_runs_and_stops(bar, qtbot):
     bar.set_running()
     with qtbot.waitSignal(bar.stop_asked):
         qtbot.keyClick(bar, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+
+
+def answer(bar, name):
+    next(button for button in bar._question.buttons() if button.text().replace("&", "") == name).click()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_nstm._qt.running import session as session_module
+from napari_nstm._qt.running.run_in_hand import RunInHand
 from napari_nstm._qt.running.session import FitSession
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import ChildError, StoreError
@@ -228,6 +229,34 @@ def test_a_run_that_kills_every_process_is_not_tried_for_ever(session, qtbot, tm
     assert len(FakeChild.made) == 2
 
 
+def test_a_process_that_cannot_be_started_ends_its_run_with_the_reason(session, qtbot, tmp_path, monkeypatch):
+    def start(self):
+        raise ChildError("The fitting process could not be started: no memory.")
+
+    def not_started(self, *_):
+        raise ChildError("The fitting process was not started.")
+
+    monkeypatch.setattr(FakeChild, "start", start)
+    monkeypatch.setattr(FakeChild, "share", not_started)
+    monkeypatch.setattr(FakeChild, "kill", not_started)
+    session.run(JOB, lambda: RAW, tmp_path / "run.zarr", "raw")
+    wait(qtbot, lambda: session.ends and not session._dying)
+    assert len(session.ends) == 1
+    assert (session.ends[0].status, session.ends[0].path) == ("failed", None)
+    assert session.ends[0].message == "The fitting process could not be started: no memory."
+    wait(qtbot, lambda: not session._runs.claimed)
+
+
+def test_a_run_that_is_given_to_another_process_while_it_is_claimed_is_claimed_once(tmp_path):
+    runs, first = FakeRuns(), RunInHand(tmp_path / "run.zarr", None, lambda run: "run-1")
+    second = first.anew(None)  # the thread still hands over the first
+    first.claim(runs, "raw")
+    second.claim(runs, "raw")
+    assert runs.claimed == [tmp_path / "run.zarr"]
+    second.tidy_up(runs)
+    assert runs.claimed == []
+
+
 def test_a_run_that_cannot_begin_ends_with_a_sentence(session, qtbot, tmp_path):
     def claim(path, title):
         raise StoreError("The disk is full.")
@@ -285,6 +314,23 @@ def test_a_pause_before_the_run_has_an_id_is_kept_for_it(session, qtbot, tmp_pat
     assert told(FakeChild.made[-1], "pause") == [("pause", "run-1")]
 
 
+def test_a_run_that_goes_on_again_before_it_has_an_id_is_not_paused(session, qtbot, tmp_path):
+    session.run(JOB, lambda: RAW, tmp_path / "run.zarr", "raw")
+    session.pause()
+    session.go_on()
+    wait(qtbot, lambda: session._run.run_id)
+    assert not session.paused
+    assert not told(FakeChild.made[-1], "pause")
+
+
+def test_a_pause_that_comes_after_the_last_step_is_over(session, qtbot, tmp_path):
+    child = start(session, qtbot, tmp_path)
+    session.pause()
+    child.events = [Working("run-1", "FISTA-TV", done=1, total=300)]
+    wait(qtbot, lambda: session.heard)
+    assert not session.paused
+
+
 def test_a_run_that_waits_can_be_stopped(session, qtbot, tmp_path):
     child = start(session, qtbot, tmp_path)
     session.pause()
@@ -329,6 +375,38 @@ def test_nothing_is_left_of_what_is_discarded_however_its_process_ends(session, 
     assert time.monotonic() - asked < (2.5 if how == "does not answer" else 0.8)
     assert session.ends[0].status == "discarded"
     wait(qtbot, lambda: session._runs.discarded == [tmp_path / "run.zarr"])
+
+
+def test_a_run_that_waits_can_be_discarded(session, qtbot, tmp_path):
+    child = start(session, qtbot, tmp_path)
+    session.pause()
+    child.events = [Paused("run-1", 3, 10)]
+    wait(qtbot, lambda: session.heard)
+    session.discard()
+    assert told(child, "stop") == [("stop", "run-1")]
+    child.events = [Finished("run-1", "stopped", str(tmp_path / "run.zarr"), "Stopped at step 3.")]
+    wait(qtbot, lambda: session.ends)
+    assert session.ends[0].status == "discarded"
+    wait(qtbot, lambda: session._runs.discarded == [tmp_path / "run.zarr"])
+
+
+def test_what_is_discarded_before_it_has_an_id_leaves_nothing(session, qtbot, tmp_path):
+    session.run(JOB, lambda: RAW, tmp_path / "run.zarr", "raw")
+    session.discard()
+    wait(qtbot, lambda: session.ends)
+    assert session.ends[0].status == "discarded"
+    wait(qtbot, lambda: session._runs.discarded == [tmp_path / "run.zarr"] and not session._runs.claimed)
+
+
+def test_the_store_of_another_run_is_not_discarded(session, qtbot, tmp_path):
+    def claim(path, title):
+        raise StoreError("It is being written by a run that goes on.")
+
+    session._runs.claim = claim
+    session.resume(tmp_path / "run.zarr", "raw")
+    session.discard()
+    wait(qtbot, lambda: session.ends and not session._untidy)
+    assert session._runs.discarded == []
 
 
 def test_a_run_that_is_being_stopped_can_still_be_discarded(session, qtbot, tmp_path):

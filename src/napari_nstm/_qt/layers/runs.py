@@ -82,7 +82,7 @@ def runs_of(layers: Iterable[Layer]) -> list[RunLayers]:
         run_id = known_of(layer).get("run_id")
         run = ids.get(run_id) or goes_on.setdefault(run_id, RunLayers(None, run_name(layer)))
         run.layers.append(layer)
-    return [*sorted(stored.values(), key=lambda run: run.created), *goes_on.values()]
+    return [*sorted(stored.values(), key=lambda run: (run.created, str(run.store))), *goes_on.values()]
 
 
 def run_name(layer: Layer) -> str:

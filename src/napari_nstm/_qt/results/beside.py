@@ -112,7 +112,7 @@ class Beside:
         if viewer.dims.ndisplay == 3 or not layers:
             return
         corners = np.stack([layer.extent.world[:, -2:] for layer in layers])
-        low, high = corners[:, 0].min(axis=0), corners[:, 1].max(axis=0)
+        low, high = np.nanmin(corners[:, 0], axis=0), np.nanmax(corners[:, 1], axis=0)  # NaN: of a layer without arrows
         whole = np.ptp(viewer.layers.extent.world[:, -2:], axis=0)
         viewer.scene.camera.center = (0.0, *((low + high) / 2))
         viewer.scene.camera.zoom *= float(np.min(whole / (high - low)))

@@ -61,6 +61,8 @@ class RunList(QWidget):
         self._timer.timeout.connect(self.refresh)
         self._viewer.layers.events.connect(self._on_layers)
         self._viewer.layers.selection.events.active.connect(self._layer_selected)
+        self._viewer.canvas.grid.events.enabled.connect(self._grid_toggled)
+        self._closed = False
         self.refresh()
 
     def _make_widgets(self) -> None:
@@ -156,6 +158,8 @@ class RunList(QWidget):
 
     def disconnect_viewer(self) -> None:
         """Listen no longer; runs that stand beside each other are put on top of each other again."""
+        self._closed = True
+        self._viewer.canvas.grid.events.enabled.disconnect(self._grid_toggled)
         self.set_beside(False)
         self._timer.stop()
         self._leaving.stop()
@@ -191,7 +195,7 @@ class RunList(QWidget):
                     bool(run.shown) if run.layers else None,
                     differs,
                     "" if attempt is None else _residual(attempt),
-                    "running" if run.store is None else _time(attempt),
+                    "running" if run.store is None and self._running is not None else _time(attempt),
                     "" if attempt is None else _about(run.name, attempt),
                 )
             )
@@ -210,11 +214,17 @@ class RunList(QWidget):
 
     def _has_read(self, known: tuple[str, str], attempt: Attempt) -> None:
         self._attempts[known] = attempt
-        self._timer.start()
+        if not self._closed:
+            self._timer.start()
 
     def _on_layers(self, event: Any) -> None:
         if event.type in _WATCHED and not self._timer.isActive():
             self._timer.start()
+
+    def _grid_toggled(self, _: Any = None) -> None:
+        """Follow napari's own button: it ends the grid too."""
+        if self._beside.on and not self._viewer.canvas.grid.enabled:
+            self.set_beside(False)
 
     def _row_picked(self, key: str) -> None:
         run = self._runs[key]

@@ -5,6 +5,8 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
 from napari_nstm.run.runs import InterruptedRun
 
+_DISCARD, _FOR_GOOD = "Discard", "Discard for good"
+
 
 class InterruptedBanner(QFrame):
     """Offers interrupted runs one after another; hidden while there is none.
@@ -32,8 +34,8 @@ class InterruptedBanner(QFrame):
         self.resume_button.setToolTip("Go on with the run from its last checkpoint.")
         self.open_button = QPushButton("Look at it")
         self.open_button.setToolTip("Show what it reached, without going on.")
-        self.discard_button = QPushButton("Discard")
-        self.discard_button.setToolTip("Remove what it reached from the disk.")
+        self.discard_button = QPushButton(_DISCARD)
+        self.discard_button.setToolTip("Remove what it reached from the disk; the second click does it.")
         buttons = QHBoxLayout()
         layout = QVBoxLayout(self)
         layout.addWidget(self.text)
@@ -41,10 +43,11 @@ class InterruptedBanner(QFrame):
         for button, signal in (
             (self.resume_button, self.resume_asked),
             (self.open_button, self.open_asked),
-            (self.discard_button, self.discard_asked),
         ):
             buttons.addWidget(button)
             button.clicked.connect(lambda _=False, signal=signal: self._take(signal))
+        buttons.addWidget(self.discard_button)
+        self.discard_button.clicked.connect(self._discard_clicked)
         self._show_next()
 
     def offer(self, runs: list[InterruptedRun]) -> None:
@@ -61,7 +64,15 @@ class InterruptedBanner(QFrame):
         self._show_next()
         signal.emit(run)
 
+    def _discard_clicked(self) -> None:
+        """Throw a run away at the second click: hours must not be lost by one."""
+        if self.discard_button.text() == _FOR_GOOD:
+            self._take(self.discard_asked)
+        else:
+            self.discard_button.setText(_FOR_GOOD)
+
     def _show_next(self) -> None:
+        self.discard_button.setText(_DISCARD)
         self.setVisible(bool(self._runs))
         if self._runs:
             run = self._runs[0]

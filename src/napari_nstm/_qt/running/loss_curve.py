@@ -55,6 +55,11 @@ class LossCurve(QWidget):
         """Steps at which the size changed, and the sizes in words."""
         return tuple(self._levels)
 
+    @property
+    def resumed(self) -> bool:
+        """Whether it began with the losses of a stored run."""
+        return self._resumed
+
     def points(self) -> tuple[Float, Float]:
         """Return steps and losses of the curve, (point,) each."""
         there = np.isfinite(self._losses)
@@ -63,7 +68,7 @@ class LossCurve(QWidget):
     def clear(self) -> None:
         """Forget the run."""
         self._losses[:] = np.nan
-        self._n_steps, self._level = 1, None
+        self._n_steps, self._level, self._resumed = 1, None, False
         self._lowest, self._highest = math.inf, -math.inf
         self._levels: list[tuple[int, str]] = []
         self._tell("No loss yet")
@@ -82,7 +87,9 @@ class LossCurve(QWidget):
             self.clear()  # another run
             self._n_steps = max(progress.n_steps, 1)
         if progress.level != self._level:
-            self._levels.append((progress.step if self._levels else 0, size or f"level {progress.level}"))
+            # What sizes a stored run had before is not known.
+            begin = progress.step if self._levels or self._resumed else 0
+            self._levels.append((begin, size or f"level {progress.level}"))
             self._level = progress.level
         elif size and self._levels[-1][1] != size:
             self._levels[-1] = (self._levels[-1][0], size)  # it is known only now
@@ -105,6 +112,7 @@ class LossCurve(QWidget):
             if value is not None:
                 self._put(index + 1, value)
         if not self.empty:
+            self._resumed = True
             last = next(value for value in reversed(values) if value is not None)
             self._tell(f"loss {last:.2g} at step {len(values)} of {self._n_steps}")
 

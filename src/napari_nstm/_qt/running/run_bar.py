@@ -46,7 +46,8 @@ class RunBar(QWidget):
         self.pause_button = QPushButton(_PAUSE)
         self.discard_button = QPushButton(_DISCARD)
         self.discard_button.setToolTip(
-            f"End the run and keep nothing of it (Alt+D); asks first if it took more than {_ASKED_AFTER_S:g} s."
+            f"End the run and keep nothing of it (Alt+D); asks first if it took more than {_ASKED_AFTER_S:g} s, "
+            "or was resumed."
         )
         self.curve = LossCurve()
         self.progress = QProgressBar()
@@ -139,6 +140,8 @@ class RunBar(QWidget):
         if event.done is None or event.total is None:
             self._busy(f"{event.what}…")
             return
+        if self._pausing and not self._ending:
+            self._set_pausing(False)  # it was asked for too late
         self.pause_button.setEnabled(False)
         self.pause_button.setToolTip("Only the fit can be paused; it is complete.")
         self.progress.setRange(0, event.total)
@@ -232,7 +235,9 @@ class RunBar(QWidget):
         (self.go_on_asked if self._pausing else self.pause_asked).emit()
 
     def _discard_clicked(self) -> None:
-        if self._taken_s < _ASKED_AFTER_S or self.ask_discard():
+        # Of a run that was resumed it is known only at its next step how long it took before.
+        short = self._taken_s < _ASKED_AFTER_S and not self.curve.resumed
+        if short or self.ask_discard():
             self.discard_asked.emit()
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from napari_nstm.run.client import Child
@@ -32,7 +33,7 @@ class RunInHand:
     run_id
         That id; None until it is known.
     claimed
-        Whether the store is this run's.
+        Set while the store is this run's, whichever process has it.
     shared
         Copy of its frames, to be released.
     shown_ms
@@ -55,7 +56,7 @@ class RunInHand:
     child: Child
     begin: Callable[[RunInHand], str]
     run_id: str | None = None
-    claimed: bool = False
+    claimed: Event = field(default_factory=Event)
     shared: Any = None
     shown_ms: float | None = None
     paused: bool = False
@@ -99,9 +100,9 @@ class RunInHand:
 
     def claim(self, runs: RunFolder, title: str) -> None:
         """Say that its store is this run's; raises `StoreError` where another run writes it."""
-        if not self.claimed:
+        if not self.claimed.is_set():
             runs.claim(self.path, title)
-            self.claimed = True
+            self.claimed.set()
 
     def tidy_up(self, runs: RunFolder) -> None:
         """Give up the claim, remove a store that is not wanted, and the copy of the frames; may be repeated.
@@ -113,11 +114,11 @@ class RunInHand:
         StoreError
             If the store cannot be removed.
         """
-        if self.claimed:  # or else the store is another's
+        if self.claimed.is_set():  # or else the store is another's
             runs.release(self.path)
             if self.discarded:
                 runs.discard(self.path)
-            self.claimed = False
+            self.claimed.clear()
         if self.shared is not None:
             self.child.release(self.shared)
             self.shared = None

@@ -304,6 +304,7 @@ class FitSession(QObject):
             else:
                 if isinstance(event, Working):
                     run.busy = event.compiling
+                    run.paused = run.paused and event.done is None  # else the fit is complete: nothing waits any more
                 elif isinstance(event, Progress | Paused):
                     run.busy = False
                 if not run.discarded:
@@ -322,7 +323,11 @@ class FitSession(QObject):
         self._ready, self._estimate_id, self._known = False, None, None
         if child is not None:
             self._dying.append(child)
-            self._background.submit(child.kill, done=lambda _: self._dying.remove(child))
+            gone = partial(self._gone, child)
+            self._background.submit(child.kill, done=gone, failed=gone)  # it fails where there never was a process
+
+    def _gone(self, child: Child, _: object) -> None:
+        self._dying.remove(child)
 
     def _lost(self, child: Child, error: Exception) -> None:
         if child is not self._child:
