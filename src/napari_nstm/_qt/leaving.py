@@ -27,6 +27,7 @@ class Leaving(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._doomed: list[Layer] = []
+        self._opacity: dict[int, float] = {}  # by the layer's id: it stays where the removal is called off
         self._timer = QTimer(self)
         self._timer.setInterval(DRAWN_MS)
         self._timer.timeout.connect(self.remove_one)
@@ -39,6 +40,7 @@ class Leaving(QObject):
     def remove(self, layers: Sequence[Layer]) -> None:
         """Let layers go, the topmost first; for the eye at once."""
         for layer in layers:
+            self._opacity[id(layer)] = layer.opacity
             layer.opacity = 0.0
             layer.visible = True
             if isinstance(layer, Points | Shapes):
@@ -61,4 +63,7 @@ class Leaving(QObject):
         self._timer.stop()
         for layer in self._doomed:
             layer.visible = False
+            layer.opacity = self._opacity[id(layer)]
+            if isinstance(layer, Points | Shapes):
+                layer.text.visible = True
         self._doomed = []
