@@ -24,7 +24,7 @@ _HEADERS = {
     "where that cannot be estimated, in percent of what counts as 1 in the normalised frames.",
     "Time": "How long the fit took.",
 }
-_AT_MOST, _LINES = 6, 3  # lines of the table before it scrolls, and of one row
+_AT_MOST, _LINES = 9, 3  # lines of the table before it scrolls, and of one row
 _PADDING_PX, _TICK_PX = 3, 26
 _OUTLINE = 120  # opacity of the outline of tick boxes, of 255
 _NO_BREAK = "\u00a0"
