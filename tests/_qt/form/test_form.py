@@ -195,6 +195,18 @@ def test_patterns_and_angles_are_asked_for_only_where_they_apply(form_of):
     assert form.validate() is not None
 
 
+def test_only_the_kinds_there_are_are_offered(form_of):
+    form = form_of(DpcSettings)
+    kinds = form.editor("background")
+    assert [kinds.itemText(index) for index in range(kinds.count())] == [
+        "Not measured",
+        "Known intensity",
+        "Measured image",
+        "Blurred frames",
+        "Already removed",
+    ]
+
+
 def test_a_background_shows_the_rows_of_its_kind(form_of):
     form = form_of(DpcSettings)
     form.set_content(FILLED)

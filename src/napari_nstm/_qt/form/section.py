@@ -1,6 +1,7 @@
 """The rows of one model; nested models and unions hold sections of their own."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from qtpy.QtCore import Signal
@@ -124,7 +125,8 @@ class Variants(QWidget):
     def __init__(self, spec: FieldSpec, dotted: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.spec = spec
-        self.choice = Row(spec, dotted, self)
+        default = spec.default.get(spec.discriminator) if isinstance(spec.default, Mapping) else spec.default
+        self.choice = Row(replace(spec, default=default), dotted, self)
         self.sections = {
             kind: Section(variant_specs(model, spec.discriminator), dotted, self)
             for kind, model in spec.variants.items()
