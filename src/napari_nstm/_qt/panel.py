@@ -23,9 +23,9 @@ from napari_nstm._qt.running.run_bar import RunBar
 from napari_nstm._qt.running.session import FitSession, RunEnd
 from napari_nstm._qt.running.watching import RunWatch, Watched
 from napari_nstm._qt.setup.first_steps import FirstSteps
-from napari_nstm._qt.setup.form_check import MARKED, FormCheck
+from napari_nstm._qt.setup.form_check import FormCheck
 from napari_nstm._qt.setup.frames_tools import FramesTools
-from napari_nstm._qt.setup.job_form import JobForm
+from napari_nstm._qt.setup.job_form import MARKED, JobForm
 from napari_nstm._qt.setup.preflight import PreflightCard
 from napari_nstm._qt.setup.region import RegionTool
 from napari_nstm._qt.setup.settings_menu import SettingsMenu

@@ -16,23 +16,17 @@ from napari_nstm.io._view import ArrowColor, View, channel_index
 from napari_nstm.io.pace import Loop, frame_order, movie_plan, speed_text
 from napari_nstm.io.result import StoredResult
 from napari_nstm.io.targets import check_target
-from napari_nstm.io.video import gif_palette, write_video
+from napari_nstm.io.video import VideoInfo, gif_palette, write_video
 
 
 @dataclass(frozen=True)
-class MovieInfo:
-    """What was written.
+class MovieInfo(VideoInfo):
+    """What was written of a result, beside what is said of any movie.
 
     Parameters
     ----------
-    path
-        The file; of numbered pictures the first.
-    n_frames, size, fps
-        Frames, (width, height) in pixels, frames per second.
     slowdown
         Seconds on the screen per second of the acquisition; 1 is real time.
-    duration_s
-        How long it plays, once through.
     limits
         Values shown black and white (of colours: full), in the channel's unit.
     enlargement
@@ -41,21 +35,13 @@ class MovieInfo:
         By how much arrows are lengthened; 1: true length; None: no arrows.
     cancelled
         Whether it was cancelled; then there is no file.
-    notices
-        What the viewer should know, a sentence each.
     """
 
-    path: Path
-    n_frames: int
-    size: tuple[int, int]
-    fps: float
     slowdown: float
-    duration_s: float
     limits: tuple[float, float]
     enlargement: float
     stretch: float | None
     cancelled: bool
-    notices: tuple[str, ...]
 
 
 def write_movie(

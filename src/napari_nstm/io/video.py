@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -14,7 +15,31 @@ from napari_nstm.io._mp4 import write_mp4
 from napari_nstm.io._png import write_png
 from napari_nstm.io.targets import movie_files
 
-__all__ = ["gif_palette", "write_video"]
+__all__ = ["VideoInfo", "gif_palette", "write_video"]
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What was written.
+
+    Parameters
+    ----------
+    path
+        The file; of numbered pictures the first.
+    n_frames, size, fps
+        Frames, (width, height) in pixels, frames per second.
+    duration_s
+        How long it plays, once through.
+    notices
+        What the viewer should know, a sentence each.
+    """
+
+    path: Path
+    n_frames: int
+    size: tuple[int, int]
+    fps: float
+    duration_s: float
+    notices: tuple[str, ...]
 
 
 def write_video(

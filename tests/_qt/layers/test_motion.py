@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pytest
 from napari.layers import Layer
+from tests._qt.result_in_viewer import recolor
 from tests._qt.small_store import write_store
 from tests._qt.turning_store import ANGLE_RAD, FRAME_TIMES_MS, MIDDLE, PIXEL_UM, SIZE, turn, write_turning
 
 from napari_nstm._qt.layers.arrows import AT_MOST_IN_ALL
 from napari_nstm._qt.layers.moments import even_moments
-from napari_nstm._qt.layers.motion import ArrowChoices, choices_of, coarse_scene, read_arrows, recolor, show_arrows
+from napari_nstm._qt.layers.motion import ArrowChoices, choices_of, coarse_scene, read_arrows, show_arrows
 from napari_nstm._qt.layers.result import result_layers
 from napari_nstm.io.channels import brightness
 

@@ -3,11 +3,12 @@ import json
 import numpy as np
 import pytest
 from napari.layers import Layer
+from tests._qt.result_in_viewer import recolor
 from tests._qt.small_store import BLOB, DRIFT_PX, PIXEL_UM, SHAPE, TIMES_MS, write_store
 from tests._qt.turning_store import write_turning
 
 from napari_nstm._qt.layers import result as result_module
-from napari_nstm._qt.layers.result import on_slider, read_result, recolor, result_layers
+from napari_nstm._qt.layers.result import on_slider, read_result, result_layers
 from napari_nstm.core.errors import InputError, StoreError
 from napari_nstm.io.colors import direction_colors
 from napari_nstm.io.store import StoreWriter

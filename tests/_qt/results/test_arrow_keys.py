@@ -5,9 +5,9 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Layer
 from qtpy.QtCore import QObject
+from tests._qt.result_in_viewer import recolor
 from tests._qt.turning_store import FRAME_TIMES_MS, write_turning
 
-from napari_nstm._qt.layers.motion import recolor
 from napari_nstm._qt.layers.result import result_layers
 from napari_nstm._qt.layers.time_text import DRAWN_MS
 from napari_nstm._qt.results.arrow_keys import ArrowKeys

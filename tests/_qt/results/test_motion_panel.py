@@ -5,25 +5,16 @@ import threading
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
-from napari.layers import Layer
+from tests._qt.result_in_viewer import show
 from tests._qt.turning_store import ANGLE_RAD, FRAME_TIMES_MS, turn, write_turning
 
 from napari_nstm._qt.layers.motion import ArrowChoices, choices_of, read_arrows
-from napari_nstm._qt.layers.result import result_layers
-from napari_nstm._qt.layers.time_text import DRAWN_MS, show_times
+from napari_nstm._qt.layers.time_text import DRAWN_MS
 from napari_nstm._qt.results import motion_panel as module
 from napari_nstm._qt.results.motion_panel import MotionPanel
 from napari_nstm.io.colors import direction_colors
 
 MOTION, SPEED = "motion — cells", "speed (µm/s) — cells"
-
-
-@pytest.fixture
-def viewer():
-    made = ViewerModel()
-    show_times(made)
-    return made
 
 
 @pytest.fixture
@@ -33,11 +24,6 @@ def panel(viewer, background, qtbot):
     made.show()
     yield made
     made.disconnect_viewer()
-
-
-def show(viewer, stored, name):
-    for one in result_layers(stored, name):
-        viewer.add_layer(Layer.create(*one))
 
 
 @pytest.fixture

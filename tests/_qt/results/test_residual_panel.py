@@ -5,14 +5,12 @@ import threading
 
 import numpy as np
 import pytest
-from napari.layers import Layer
 from qtpy.QtCore import Qt
 from tests._qt.residual_store import SIGMA, write_residual
+from tests._qt.result_in_viewer import offer
 from tests._qt.small_store import SHAPE, write_store
 
 from napari_nstm._qt.drawing_view import DrawingView
-from napari_nstm._qt.layers.result import result_layers
-from napari_nstm._qt.layers.time_text import show_times
 from napari_nstm._qt.results import residual_panel as module
 from napari_nstm._qt.results.residual_panel import ResidualPanel
 from napari_nstm._qt.results.residual_table import BAR_ROLE
@@ -23,34 +21,11 @@ WORST = {1: BAR}
 
 
 @pytest.fixture
-def viewer():
-    from napari.components import ViewerModel
-
-    made = ViewerModel()
-    show_times(made)
-    return made
-
-
-@pytest.fixture
-def view(viewer, qtbot):
-    made = DrawingView(viewer)
-    qtbot.addWidget(made)
-    yield made
-    made.disconnect_viewer()
-
-
-@pytest.fixture
 def panel(viewer, view, background, qtbot):
     made = ResidualPanel(viewer, view, background)
     qtbot.addWidget(made)
     made.show()
     return made
-
-
-def offer(panel, viewer, stored, name="cells"):
-    for one in result_layers(stored, name):
-        viewer.add_layer(Layer.create(*one))
-    panel.set_result(stored, name)
 
 
 def ready(panel, qtbot):

@@ -4,21 +4,13 @@ import shutil
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 from napari.layers import Layer
+from tests._qt.result_in_viewer import recolor
 from tests._qt.turning_store import write_turning
 
-from napari_nstm._qt.layers.motion import ArrowChoices, read_arrows, recolor
+from napari_nstm._qt.layers.motion import ArrowChoices, read_arrows
 from napari_nstm._qt.layers.result import result_layers
-from napari_nstm._qt.layers.time_text import show_times
 from napari_nstm._qt.results.time_panel import TimePanel
-
-
-@pytest.fixture
-def viewer():
-    made = ViewerModel()
-    show_times(made)
-    return made
 
 
 @pytest.fixture

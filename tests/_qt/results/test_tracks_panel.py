@@ -8,23 +8,14 @@ import numpy as np
 import pytest
 from napari.layers import Layer, Points, Tracks
 from qtpy.QtWidgets import QFileDialog
+from tests._qt.result_in_viewer import offer
 from tests._qt.small_store import BLOB, DRIFT_PX, PIXEL_UM, TIMES_MS, write_store
 
 from napari_nstm._qt.layers.result import result_layers
-from napari_nstm._qt.layers.time_text import show_times
 from napari_nstm._qt.raw_layer import known_of
 from napari_nstm._qt.results.tracks_panel import TracksPanel
 
 SHARE = (np.asarray(TIMES_MS) - 10) / 35  # of the drift, at each moment
-
-
-@pytest.fixture
-def viewer():
-    from napari.components import ViewerModel
-
-    made = ViewerModel()
-    show_times(made)
-    return made
 
 
 @pytest.fixture
@@ -34,12 +25,6 @@ def panel(viewer, background, qtbot):
     made.show()
     yield made
     made.disconnect_viewer()
-
-
-def offer(panel, viewer, stored, name="cells"):
-    for one in result_layers(stored, name):
-        viewer.add_layer(Layer.create(*one))
-    panel.set_result(stored, name)
 
 
 def follow(panel, qtbot):

@@ -4,13 +4,11 @@ import threading
 
 import numpy as np
 import pytest
-from napari.layers import Layer
 from tests._qt.layers.test_views import ACQUISITION
+from tests._qt.result_in_viewer import offer
 from tests._qt.small_store import BLOB, write_store
 
 from napari_nstm._qt.drawing_view import DrawingView
-from napari_nstm._qt.layers.result import result_layers
-from napari_nstm._qt.layers.time_text import show_times
 from napari_nstm._qt.results import views_panel as module
 from napari_nstm._qt.results.views_panel import ViewsPanel
 from napari_nstm.io.result import StoredResult
@@ -22,34 +20,11 @@ def with_settings(stored):
 
 
 @pytest.fixture
-def viewer():
-    from napari.components import ViewerModel
-
-    made = ViewerModel()
-    show_times(made)
-    return made
-
-
-@pytest.fixture
-def view(viewer, qtbot):
-    made = DrawingView(viewer)
-    qtbot.addWidget(made)
-    yield made
-    made.disconnect_viewer()
-
-
-@pytest.fixture
 def panel(viewer, view, background, qtbot):
     made = ViewsPanel(viewer, view, background)
     qtbot.addWidget(made)
     made.show()
     return made
-
-
-def offer(panel, viewer, stored, name="cells"):
-    for one in result_layers(stored, name):
-        viewer.add_layer(Layer.create(*one))
-    panel.set_result(stored, name)
 
 
 def press(button, qtbot):

@@ -3,7 +3,7 @@
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
@@ -138,8 +138,14 @@ class Arrows:
 
     @cached_property
     def _colors(self) -> tuple[NDArray[np.float32], float]:
+        """A colour for every arrow, and the speed that gets the last one, in um/s (of one moment: um)."""
         shortest = self.points.shortest_px(self.stretch)
-        return _colored(self.u_px, self.visible, self.choices, self.times_ms, self.points.pixel_size_um, shortest)
+        speed = speeds(self.u_px, self.points.pixel_size_um, self.times_ms, successive=self.choices.successive)
+        fastest = fastest_of(speed, self.visible & (np.linalg.norm(self.u_px, axis=1) >= shortest))
+        colors = arrow_colors(
+            self.u_px, self.visible, self.choices.color, speed=speed, shortest_px=shortest, fastest=fastest
+        )
+        return colors.reshape(-1, 4), fastest
 
 
 def read_arrows(stored: StoredResult, times_ms: Sequence[float], choices: ArrowChoices) -> Arrows:
@@ -228,42 +234,6 @@ def show_arrows(layer: Vectors, made: Arrows, placed: Mapping[str, Any]) -> None
         layer.length = style["length"]
 
 
-def recolor(layer: Vectors, by: ArrowColor) -> None:
-    """Let the arrows of a result tell something else by their colour; those hidden stay so.
-
-    Parameters
-    ----------
-    layer
-        The motion layer of a result.
-    by
-        What the colour is to tell.
-    """
-    known = known_of(layer)
-    times_ms = known["times_ms"]
-    u_px = np.swapaxes(layer.data[:, 1, 1:].reshape(len(times_ms), -1, layer.ndim - 1), 1, 2)
-    visible = np.asarray(layer.edge_color)[:, 3].reshape(len(times_ms), -1) > 0
-    choices = replace(choices_of(layer), color=by)
-    colors, fastest = _colored(u_px, visible, choices, times_ms, layer.scale[1:])
-    layer.metadata = {**layer.metadata, KEY: {**known, CHOICES: asdict(choices), "fastest": fastest}}
-    layer.edge_color = colors
-
-
 def choices_of(layer: Vectors) -> ArrowChoices:
     """Return what was chosen for a motion layer."""
     return ArrowChoices(**known_of(layer).get(CHOICES, {}))
-
-
-def _colored(
-    u_px: NDArray[np.floating],
-    visible: NDArray[np.bool_],
-    choices: ArrowChoices,
-    times_ms: Sequence[float],
-    pixel_size_um: Sequence[float],
-    shortest_px: float = 0.0,
-) -> tuple[NDArray[np.float32], float]:
-    """Return a colour for every arrow, and the speed that gets the last one, in um/s (of one moment: um)."""
-    speed = speeds(u_px, pixel_size_um, times_ms, successive=choices.successive)
-    shown = visible & (np.linalg.norm(u_px, axis=1) >= shortest_px)
-    fastest = fastest_of(speed, shown)
-    colors = arrow_colors(u_px, visible, choices.color, speed=speed, shortest_px=shortest_px, fastest=fastest)
-    return colors.reshape(-1, 4), fastest

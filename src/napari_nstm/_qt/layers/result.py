@@ -10,25 +10,13 @@ from napari.types import LayerDataTuple
 from numpy.typing import NDArray
 
 from napari_nstm._qt.layers.arrows import ArrowColor, ArrowPoints, points_for
-from napari_nstm._qt.layers.motion import ArrowChoices, Arrows, recolor
+from napari_nstm._qt.layers.motion import ArrowChoices, Arrows
 from napari_nstm._qt.raw_layer import KEY, units_of
 from napari_nstm.core.data import Comparison
 from napari_nstm.core.grids import Channel
 from napari_nstm.io.channels import brightness, is_rgb, looked_at
 from napari_nstm.io.draw import contrast_limits
 from napari_nstm.io.result import StoredResult, open_result
-
-__all__ = [
-    "LARGE_BYTES",
-    "ResultArrays",
-    "channel_style",
-    "on_slider",
-    "read_images",
-    "read_result",
-    "recolor",
-    "result_layers",
-    "shared_limits",
-]
 
 LARGE_BYTES = 256 * 2**20
 """Above it the reconstruction stays on the disk, and is read a moment at a time."""

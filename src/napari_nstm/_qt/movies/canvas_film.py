@@ -14,33 +14,9 @@ from napari_nstm._qt.movies.canvas_moves import CanvasPlan
 from napari_nstm._qt.movies.frame_queue import FrameQueue
 from napari_nstm.core.errors import CancelledError
 from napari_nstm.io.pace import speed_text
-from napari_nstm.io.video import gif_palette, write_video
+from napari_nstm.io.video import VideoInfo, gif_palette, write_video
 
 _LOOKED_AT = 4  # pictures by which the colours of a GIF are chosen
-
-
-@dataclass(frozen=True)
-class CanvasMovieInfo:
-    """What was written.
-
-    Parameters
-    ----------
-    path
-        The file; of numbered pictures the first.
-    n_frames, size, fps
-        Frames, (width, height) in pixels, frames per second.
-    duration_s
-        How long it plays, once through.
-    notices
-        What the viewer should know, a sentence each.
-    """
-
-    path: Path
-    n_frames: int
-    size: tuple[int, int]
-    fps: float
-    duration_s: float
-    notices: tuple[str, ...]
 
 
 @dataclass
@@ -64,7 +40,7 @@ class Film:
     resized: bool = False
     queue: FrameQueue = field(default_factory=FrameQueue)
     done: int = 0
-    outcome: CanvasMovieInfo | Exception | None = None
+    outcome: VideoInfo | Exception | None = None
 
     @property
     def sample_takes(self) -> list[int]:
@@ -77,7 +53,7 @@ class Film:
         self,
         on_progress: Callable[[int, int], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
-    ) -> CanvasMovieInfo:
+    ) -> VideoInfo:
         """Write what comes through the queue; for a thread.
 
         Raises
@@ -94,7 +70,7 @@ class Film:
             raise
         return self.outcome
 
-    def _written(self, on_progress: Callable[[int, int], None], should_stop: Callable[[], bool]) -> CanvasMovieInfo:
+    def _written(self, on_progress: Callable[[int, int], None], should_stop: Callable[[], bool]) -> VideoInfo:
         frames = self.queue.frames(should_stop)
         looked_at = [_picture(frame) for frame in islice(frames, len(self.sample_takes))]
         first = next(frames, None)
@@ -120,7 +96,7 @@ class Film:
             notices.append("Texts and lines on the canvas keep their size in pixels, however wide the picture is.")
         if size != first.shape[1::-1]:
             notices.append("A row or column of pixels at the edge was left out: a video takes even sizes only.")
-        return CanvasMovieInfo(written, n_frames, size, self.plan.fps, self.plan.duration_s, tuple(notices))
+        return VideoInfo(written, n_frames, size, self.plan.fps, self.plan.duration_s, tuple(notices))
 
 
 def _picture(frame: NDArray[Any]) -> Image.Image:

@@ -8,14 +8,13 @@ from napari import Viewer
 from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
 
 from napari_nstm._qt.background import Background
-from napari_nstm._qt.movies.canvas_film import CanvasMovieInfo, Film
+from napari_nstm._qt.movies.canvas_film import Film
 from napari_nstm._qt.movies.canvas_moves import Moves, Take, canvas_plan, timeline
 from napari_nstm._qt.movies.canvas_stage import Stage
 from napari_nstm.core.errors import CancelledError, InputError
 from napari_nstm.io.pace import Loop
 from napari_nstm.io.targets import check_target
-
-__all__ = ["CanvasMovie", "CanvasMovieInfo"]
+from napari_nstm.io.video import VideoInfo
 
 # Between two pictures the window does what else it has to; while the thread is behind it has more time.
 _TICK_MS, _WAIT_MS = 1, 20
@@ -38,7 +37,7 @@ class CanvasMovie(QObject):
     progressed = Signal(int, int)
     """Frames that are written, and in all."""
     finished = Signal(object)
-    """`CanvasMovieInfo` of what was written."""
+    """`VideoInfo` of what was written."""
     failed = Signal(object)
     """The error; there is no file."""
     cancelled = Signal()
@@ -82,7 +81,7 @@ class CanvasMovie(QObject):
         loop: Loop = "once",
         size_px: int | None = None,
         overwrite: bool = False,
-    ) -> Callable[..., CanvasMovieInfo]:
+    ) -> Callable[..., VideoInfo]:
         """Get ready for a movie; the first picture is taken once what is returned runs.
 
         Parameters
@@ -106,7 +105,7 @@ class CanvasMovie(QObject):
         Returns
         -------
         callable
-            For a thread: takes `on_progress` and `should_stop` as `write_movie` does, returns `CanvasMovieInfo`, and
+            For a thread: takes `on_progress` and `should_stop` as `write_movie` does, returns `VideoInfo`, and
             raises `CancelledError` if it was called off.
 
         Raises
@@ -194,11 +193,11 @@ class CanvasMovie(QObject):
         if stage is not None and len(self._viewer.layers):
             stage.put_back()
 
-    def _end(self, outcome: CanvasMovieInfo | Exception) -> None:
+    def _end(self, outcome: VideoInfo | Exception) -> None:
         self._film = None
         self._timer.stop()
         self._put_back()
-        if isinstance(outcome, CanvasMovieInfo):
+        if isinstance(outcome, VideoInfo):
             self.finished.emit(outcome)
         elif isinstance(outcome, CancelledError):
             self.cancelled.emit()

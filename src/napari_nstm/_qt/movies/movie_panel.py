@@ -10,15 +10,17 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
 from napari_nstm._qt.background import Background
-from napari_nstm._qt.file_names import complete, file_name, stored_path
+from napari_nstm._qt.file_names import complete, file_name
 from napari_nstm._qt.movies.canvas_moves import CanvasPlan
-from napari_nstm._qt.movies.canvas_movie import CanvasMovie, CanvasMovieInfo
+from napari_nstm._qt.movies.canvas_movie import CanvasMovie
 from napari_nstm._qt.movies.movie_form import MovieForm
-from napari_nstm._qt.task_row import Outcome, Task, TaskRow, in_words, message_label, set_words
+from napari_nstm._qt.results.task_panel import TaskPanel
+from napari_nstm._qt.task_row import Outcome, Task, in_words, message_label, set_words
 from napari_nstm.core.errors import CancelledError, InputError
 from napari_nstm.io.movie import MovieInfo, write_movie
 from napari_nstm.io.pace import MoviePlan, remaining_text, speed_text
 from napari_nstm.io.result import StoredResult
+from napari_nstm.io.video import VideoInfo
 
 _KINDS = {
     "Video, H.264 (*.mp4)": ".mp4",
@@ -29,7 +31,7 @@ _NOT_MADE = "No movie was made: see what is marked above."
 _LOOK_MS = 500
 
 
-class MoviePanel(QWidget):
+class MoviePanel(TaskPanel):
     """What a movie shows, and the button that makes it; the result is only read.
 
     Parameters
@@ -43,13 +45,11 @@ class MoviePanel(QWidget):
     """
 
     exported = Signal(object)
-    """`MovieInfo` or `CanvasMovieInfo` of a movie that was written."""
+    """`VideoInfo` of a movie that was written; `MovieInfo` of one that was drawn."""
 
     def __init__(self, viewer: Viewer, background: Background, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._stored: StoredResult | None = None
-        self._name, self._suffix = "", ".mp4"
-        self._folder = Path.home()
+        super().__init__(background, parent)
+        self._suffix = ".mp4"
         self._first: tuple[int, float] | None = None  # frames done, and when: from there the rest is told
         self._progress = (0, 0)
         self.canvas = CanvasMovie(viewer, self)
@@ -58,7 +58,6 @@ class MoviePanel(QWidget):
         self.button = QPushButton("Export movie…")
         self.button.setToolTip("Choose a file: video, animated picture, or numbered pictures.")
         self.button.clicked.connect(self._ask_and_export)
-        self.task = TaskRow(background)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for widget in (self.form, self.outlook, self.button, self.task):
@@ -72,32 +71,17 @@ class MoviePanel(QWidget):
         self._refresh()
 
     def set_result(self, stored: StoredResult | None, name: str) -> None:
-        """Offer a result; a movie in the making goes on.
-
-        Parameters
-        ----------
-        stored
-            The result, or None where there is none.
-        name
-            What the user knows it as: the name proposed for the file.
-        """
-        if not self.busy and stored_path(stored) != stored_path(self._stored):
-            self.task.say("")
-        self._stored, self._name = stored, name
+        """Offer a result; a movie in the making goes on. Parameters as of any panel that writes files."""
+        super().set_result(stored, name)
         self.form.set_result(stored)
 
     def set_default_format(self, kind: Literal["mp4", "gif", "png"]) -> None:
         """Choose what the dialog proposes."""
         self._suffix = f".{kind}"
 
-    @property
-    def busy(self) -> bool:
-        """Whether a movie is being made."""
-        return self.task.busy
-
     def cancel(self) -> None:
         """Call off the movie in the making; it leaves no file."""
-        self.task.cancel()
+        super().cancel()
         self.canvas.cancel()
 
     def shutdown(self) -> None:
@@ -116,13 +100,12 @@ class MoviePanel(QWidget):
         overwrite
             Replace existing files.
         """
-        if self._stored is None or self.busy:
+        target = self._target(path)
+        if target is None:
             return
         if self.form.plan is None:
             self.task.say(_NOT_MADE, problem=True)
             return
-        target = Path(path).expanduser().absolute()
-        self._folder = target.parent
         wishes = {**self.form.wishes(), "overwrite": overwrite}
         self._progress, self._first = (0, 0), None
         if self.form.of_canvas:
@@ -187,11 +170,11 @@ class MoviePanel(QWidget):
             raise CancelledError
         return info
 
-    def _film(self, write: Any, task: Task) -> CanvasMovieInfo:
-        info: CanvasMovieInfo = write(on_progress=partial(self._report, task), should_stop=task.cancelled)
+    def _film(self, write: Any, task: Task) -> VideoInfo:
+        info: VideoInfo = write(on_progress=partial(self._report, task), should_stop=task.cancelled)
         return info
 
-    def _made(self, info: MovieInfo | CanvasMovieInfo) -> Outcome:
+    def _made(self, info: VideoInfo) -> Outcome:
         size = f"{info.n_frames} frames of {info.size[0]} x {info.size[1]} pixels, {info.duration_s:.1f} s"
         if info.path.suffix.lower() == ".png":
             size = f"the first of {size}" if info.n_frames > 1 else f"{info.size[0]} x {info.size[1]} pixels"

@@ -70,13 +70,6 @@ class MovieRow:
         self._editors[0].setAccessibleDescription(text or self._editors[0].toolTip())
 
 
-def set_choice(box: QComboBox, data: object) -> None:
-    """Choose an item by what it stands for; nothing where there is none."""
-    index = box.findData(data)
-    if index >= 0:
-        box.setCurrentIndex(index)
-
-
 def rest_item(box: QComboBox, data: object, reason: str) -> None:
     """Say why an item cannot be chosen, and rest it; empty: it can."""
     index, model = box.findData(data), box.model()

@@ -7,6 +7,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from qtpy.QtCore import QObject, QTimer
 
+from napari_nstm._qt.layers.adding import add_unselected
 from napari_nstm._qt.layers.time_text import DRAWN_MS
 from napari_nstm._qt.layers.wheel import VIEW, arrow_key, key_of
 from napari_nstm._qt.raw_layer import known_of
@@ -88,10 +89,8 @@ class ArrowKeys(QObject):
                 return
 
     def _add(self, layer: Layer, store: str) -> None:
-        key, layers = Layer.create(*arrow_key(layer)), self._viewer.layers
-        active = layers.selection.active
-        layers.insert(layers.index(layer), key)
-        layers.selection.active = active
+        place = self._viewer.layers.index(layer)
+        key = add_unselected(self._viewer, Layer.create(*arrow_key(layer)), place)
         self._seen[store] = True
         self._unwanted.discard(store)
         self._step_back(layer, key)

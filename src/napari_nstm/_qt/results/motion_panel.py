@@ -5,9 +5,10 @@ from typing import Any
 from napari.components import ViewerModel
 from napari.layers import Layer
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton
 
 from napari_nstm._qt.background import Background
+from napari_nstm._qt.layers.adding import add_unselected
 from napari_nstm._qt.layers.moments import layers_of, moment_shown
 from napari_nstm._qt.layers.motion import ArrowChoices, choices_of, read_arrows, show_arrows
 from napari_nstm._qt.layers.speed import VIEW, speed_layer
@@ -52,11 +53,7 @@ class MotionPanel(ResultPanel):
         row = QHBoxLayout()
         row.addWidget(self.legend)
         row.addWidget(self.speed_button, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.form)
-        layout.addLayout(row)
-        layout.addWidget(self.message)
+        self._lay_out(self.form, row)
         self._calm = QTimer(self)
         self._calm.setSingleShot(True)
         self._calm.setInterval(_CALM_MS)
@@ -191,11 +188,9 @@ class MotionPanel(ResultPanel):
                 setattr(layer, attribute, attributes[attribute])
             layer.visible = True
             return
-        layer, active = Layer.create(data, attributes, kind), self._viewer.layers.selection.active
         motion = self._layer(self._stored)
-        index = len(self._viewer.layers) if motion is None else self._viewer.layers.index(motion)
-        self._viewer.layers.insert(index, layer)  # arrows stay above it
-        self._viewer.layers.selection.active = active
+        index = None if motion is None else self._viewer.layers.index(motion)  # arrows stay above it
+        layer = add_unselected(self._viewer, Layer.create(data, attributes, kind), index)
         layer.colorbar.position = "bottom_left"  # elsewhere are the key to the arrows and the time
         layer.colorbar.visible = True
 

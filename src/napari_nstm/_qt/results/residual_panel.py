@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout
 
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.drawing_view import DrawingView
+from napari_nstm._qt.layers.adding import add_unselected
 from napari_nstm._qt.layers.residual import is_in_time, residual_layer, residual_note
 from napari_nstm._qt.raw_layer import known_of
 from napari_nstm._qt.results.residual_table import ResidualTable
@@ -162,10 +163,7 @@ class ResidualPanel(ResultPanel):
         if layer is not None:
             layer.data = made[0]
             return layer
-        layer, active = Layer.create(*made), self._viewer.layers.selection.active
-        self._viewer.add_layer(layer)
-        self._viewer.layers.selection.active = active
-        return layer
+        return add_unselected(self._viewer, Layer.create(*made))
 
     def _show(self, layer: Layer, summary: ResidualSummary, frame: int | None, *, in_time: bool) -> None:
         which = f", {summary.colors[frame or 0]}" if summary.colors else ""

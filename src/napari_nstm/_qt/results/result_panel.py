@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QLayout, QVBoxLayout, QWidget
 
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.file_names import stored_path
@@ -12,7 +12,7 @@ from napari_nstm.io.result import StoredResult
 
 
 class ResultPanel(QWidget):
-    """Base of the panels of the tab Result; a subclass lays out `message` and overrides `_refresh`.
+    """Base of the panels of the tab Result; a subclass calls `_lay_out` and overrides `_refresh`.
 
     Parameters
     ----------
@@ -57,6 +57,13 @@ class ResultPanel(QWidget):
 
     def _refresh(self) -> None:
         """Enable what can be done now."""
+
+    def _lay_out(self, *parts: QWidget | QLayout) -> None:
+        """Put parts one below the other, and below them what there is to say."""
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for part in (*parts, self.message):
+            layout.addWidget(part) if isinstance(part, QWidget) else layout.addLayout(part)
 
     def _say(self, text: str, *, problem: bool = False) -> None:
         set_words(self.message, text, problem=problem)

@@ -9,6 +9,7 @@ from napari_nstm._qt.background import Background
 from napari_nstm._qt.drawing_view import DrawingView
 from napari_nstm._qt.form.collapsible import Collapsible
 from napari_nstm._qt.form.row import WrappedLabel
+from napari_nstm._qt.layers.runs import run_name
 from napari_nstm._qt.movies.movie_panel import MoviePanel
 from napari_nstm._qt.raw_layer import known_of
 from napari_nstm._qt.results.motion_panel import MotionPanel
@@ -115,7 +116,7 @@ class ResultTab(QWidget):
         layer = self._viewer.layers.selection.active
         store = None if layer is None else known_of(layer).get("store")
         if store:
-            self.open(Path(store), layer.name.partition(" — ")[2] or layer.name)
+            self.open(Path(store), run_name(layer))
 
 
 def _about(stored: StoredResult, name: str) -> str:

@@ -7,8 +7,9 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_nstm._qt.background import Background
-from napari_nstm._qt.file_names import complete, file_name, stored_path
-from napari_nstm._qt.task_row import Outcome, Task, TaskRow
+from napari_nstm._qt.file_names import complete, file_name
+from napari_nstm._qt.results.task_panel import TaskPanel
+from napari_nstm._qt.task_row import Outcome, Task
 from napari_nstm.io.export import export_ome_tiff
 from napari_nstm.io.result import StoredResult
 from napari_nstm.run.runs import save_as
@@ -16,7 +17,7 @@ from napari_nstm.run.runs import save_as
 _STORE, _TIFF = "Result (*.zarr)", "OME-TIFF (*.ome.tif)"
 
 
-class SavePanel(QWidget):
+class SavePanel(TaskPanel):
     """Two buttons; the result itself is only read.
 
     Parameters
@@ -33,17 +34,13 @@ class SavePanel(QWidget):
     """Path of an OME-TIFF."""
 
     def __init__(self, background: Background, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._stored: StoredResult | None = None
-        self._name = ""
-        self._folder = Path.home()
+        super().__init__(background, parent)
         self.save_button = QPushButton("Save result…")
         self.save_button.setToolTip("Copy all of the result: scene, motion, settings and what is needed to resume.")
         self.save_button.clicked.connect(self._ask_and_save)
         self.tiff_button = QPushButton("Export OME-TIFF…")
         self.tiff_button.setToolTip("Write the scene at every moment, in physical units, for other programs.")
         self.tiff_button.clicked.connect(self._ask_and_export)
-        self.task = TaskRow(background)
         buttons = QHBoxLayout()
         buttons.addWidget(self.save_button)
         buttons.addWidget(self.tiff_button)
@@ -54,30 +51,6 @@ class SavePanel(QWidget):
         self.task.busy_changed.connect(self._refresh)
         self.task.finished.connect(self._finished)
         self._refresh()
-
-    def set_result(self, stored: StoredResult | None, name: str) -> None:
-        """Offer a result; what is being written goes on.
-
-        Parameters
-        ----------
-        stored
-            The result, or None where there is none.
-        name
-            What the user knows it as: the name proposed for files.
-        """
-        if not self.busy and stored_path(stored) != stored_path(self._stored):
-            self.task.say("")
-        self._stored, self._name = stored, name
-        self._refresh()
-
-    @property
-    def busy(self) -> bool:
-        """Whether something is being written."""
-        return self.task.busy
-
-    def cancel(self) -> None:
-        """Call off what is being written; it leaves no file."""
-        self.task.cancel()
 
     def save_to(self, path: str | Path) -> None:
         """Copy the store to a path that does not exist yet, unless something is being written."""
@@ -103,13 +76,6 @@ class SavePanel(QWidget):
             self._refresh()
 
     # -- inside -------------------------------------------------------------
-
-    def _target(self, path: str | Path) -> Path | None:
-        if self._stored is None or self.busy:
-            return None
-        target = Path(path).expanduser().absolute()
-        self._folder = target.parent
-        return target
 
     def _ask_and_save(self) -> None:
         proposed = self._folder / f"{file_name(self._name)}.zarr"

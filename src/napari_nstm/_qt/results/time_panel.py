@@ -5,7 +5,7 @@ from typing import Any
 from napari.components import ViewerModel
 from napari.layers import Vectors
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QPushButton
 
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.form.editors import CalmComboBox
@@ -78,10 +78,7 @@ class TimePanel(ResultPanel):
         grid.addWidget(self.turn, 1, 2)
         for column in (1, 2):
             grid.setColumnStretch(column, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(grid)
-        layout.addWidget(self.message)
+        self._lay_out(grid)
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.moments.returnPressed.connect(self.apply)
         self.stored_button.clicked.connect(lambda: self.show_number(None))

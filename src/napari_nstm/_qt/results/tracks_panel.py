@@ -5,11 +5,12 @@ from typing import Any
 
 from napari.components import ViewerModel
 from napari.layers import Layer, Points, Tracks
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton
 
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.file_names import complete, file_name
 from napari_nstm._qt.form.editors import CalmComboBox
+from napari_nstm._qt.layers.adding import add_unselected
 from napari_nstm._qt.layers.tracks import marked_points, points_layer, show_again, tracks_layer
 from napari_nstm._qt.raw_layer import known_of
 from napari_nstm._qt.results.result_panel import ResultPanel
@@ -58,10 +59,7 @@ class TracksPanel(ResultPanel):
         grid.addWidget(self.save_button, 1, 1)
         for column in (0, 1):
             grid.setColumnStretch(column, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(grid)
-        layout.addWidget(self.message)
+        self._lay_out(grid)
         self.mark_button.clicked.connect(self.mark)
         self.follow_button.clicked.connect(self.follow)
         self.save_button.clicked.connect(self._ask_and_save)
@@ -176,10 +174,7 @@ class TracksPanel(ResultPanel):
             show_again(layer, made)
             layer.visible = True
             return
-        active = self._viewer.layers.selection.active
-        self._viewer.add_layer(Layer.create(*made))
-        # The user may go on to mark points.
-        self._viewer.layers.selection.active = active
+        add_unselected(self._viewer, Layer.create(*made))  # the user may go on to mark points
 
     def _tracked(self) -> Trajectories | None:
         return None if self._stored is None else self._found.get(self._stored.path)

@@ -6,10 +6,11 @@ from typing import Any
 
 from napari.components import ViewerModel
 from napari.layers import Layer
-from qtpy.QtWidgets import QGridLayout, QPushButton, QSpinBox, QVBoxLayout
+from qtpy.QtWidgets import QGridLayout, QPushButton, QSpinBox
 
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.drawing_view import DrawingView
+from napari_nstm._qt.layers.adding import add_unselected
 from napari_nstm._qt.layers.compare import KEY_NAME, toggle_comparison
 from napari_nstm._qt.layers.views import depth_view, spectra_view, time_view
 from napari_nstm._qt.raw_layer import known_of
@@ -66,10 +67,7 @@ class ViewsPanel(ResultPanel):
         grid.addWidget(self.depth_button, 2, 0)
         for column in (0, 1):
             grid.setColumnStretch(column, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(grid)
-        layout.addWidget(self.message)
+        self._lay_out(grid)
         self.time_button.clicked.connect(self.show_times)
         self.depth_button.clicked.connect(self.show_depths)
         self.spectra_button.clicked.connect(self.show_spectra)
@@ -130,10 +128,7 @@ class ViewsPanel(ResultPanel):
                 layer.data = data
                 layer.metadata = attributes["metadata"]
                 return layer
-        layer, active = Layer.create(data, attributes, kind), self._viewer.layers.selection.active
-        self._viewer.add_layer(layer)
-        self._viewer.layers.selection.active = active
-        return layer
+        return add_unselected(self._viewer, Layer.create(data, attributes, kind))
 
     def _refresh(self) -> None:
         ready = self._stored is not None and not self._busy

@@ -8,6 +8,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Layer, Vectors
 from numpy.typing import NDArray
 
+from napari_nstm._qt.layers.adding import add_unselected
 from napari_nstm._qt.layers.arrows import (
     ArrowColor,
     ArrowPoints,
@@ -269,11 +270,8 @@ class LiveLayers:
 
     def _insert_below(self, layer: Layer) -> Layer:
         """Put a layer that is not shown below the others; what is selected stays so."""
-        active = self._viewer.layers.selection.active
-        lowest = min((self._viewer.layers.index(one) for one in self.layers), default=len(self._viewer.layers))
-        self._viewer.layers.insert(lowest, layer)
-        self._viewer.layers.selection.active = active
-        return layer
+        lowest = min((self._viewer.layers.index(one) for one in self.layers), default=None)
+        return add_unselected(self._viewer, layer, lowest)
 
 
 def _limits_of(preview: Preview, index: int) -> tuple[float, float]:

@@ -1,6 +1,5 @@
 """A run as the window shows it: its pictures sharpen, the bar tells how far it is, its result takes their place."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from qtpy.QtCore import QObject, Signal
 
+from napari_nstm._qt.layers.runs import run_name
 from napari_nstm._qt.raw_layer import is_of_a_run, stretch_over_planes
 from napari_nstm._qt.running.arrivals import Arrivals
 from napari_nstm._qt.running.live import LiveLayers
@@ -81,7 +81,7 @@ class RunWatch(QObject):
 
     def new_title(self, raw_name: str) -> str:
         """Return what a new run of some frames is to be known as: no other one in the viewer is."""
-        taken = {layer.name.partition(" — ")[2] for layer in self._viewer.layers if is_of_a_run(layer)}
+        taken = {run_name(layer) for layer in self._viewer.layers if is_of_a_run(layer)}
         title, number = raw_name, 1
         while title in taken:
             number += 1
@@ -101,19 +101,19 @@ class RunWatch(QObject):
     # -- inside -------------------------------------------------------------
 
     def _take(self, event: Event) -> None:
-        shows: dict[type, Callable[[Any], None]] = {
-            Preview: self._show,
-            Progress: lambda event: self._bar.show_progress(event, _size_at(self._watched.shape, event.level)),
-            Paused: self._bar.show_paused,
-            Working: self._bar.show_working,
-            Prepared: self._prepared,
-            Notice: lambda event: self._bar.say(event.message),
-        }
-        if type(event) in shows:
-            shows[type(event)](event)
-
-    def _prepared(self, event: Prepared) -> None:
-        self._n_steps = event.n_steps
+        match event:
+            case Preview():
+                self._show(event)
+            case Progress():
+                self._bar.show_progress(event, _size_at(self._watched.shape, event.level))
+            case Paused():
+                self._bar.show_paused(event)
+            case Working():
+                self._bar.show_working(event)
+            case Prepared():
+                self._n_steps = event.n_steps
+            case Notice():
+                self._bar.say(event.message)
 
     def _show(self, preview: Preview) -> None:
         watched = self._watched

@@ -7,7 +7,7 @@ from qtpy.QtCore import QObject, QTimer
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.running.run_bar import RunBar
 from napari_nstm._qt.running.session import FitSession
-from napari_nstm._qt.setup.job_form import JobForm
+from napari_nstm._qt.setup.job_form import MARKED, JobForm
 from napari_nstm._qt.setup.preflight import PreflightCard
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import InputError, in_one_sentence
@@ -16,7 +16,6 @@ from napari_nstm.run.plan import CheckedJob, check_job
 from napari_nstm.run.runs import RunFolder
 
 _DELAY_MS = 250
-MARKED = "Mend what is marked ⚠ first."
 
 
 class FormCheck(QObject):
@@ -74,7 +73,7 @@ class FormCheck(QObject):
         self._number += 1
         job = self._form.job(self._runs.new_path())
         if job is None:
-            self._refuse("Choose raw frames first." if self._form.raw.layer is None else MARKED)
+            self._refuse(self._form.why_not)
             return
         self._bar.set_ready(True)
         if not self._answered:

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, Q
 
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.drawing_view import DrawingView
-from napari_nstm._qt.setup.job_form import JobForm
+from napari_nstm._qt.setup.job_form import MARKED, JobForm
 from napari_nstm._qt.task_row import message_label, set_words
 from napari_nstm.core.data import Drawing, Mark
 from napari_nstm.core.errors import InputError, in_one_sentence
@@ -118,11 +118,11 @@ class FramesTools(QWidget):
     def _settings(self, without: list[str] | None = None) -> Any:
         """Return the form's settings, or say why there are none."""
         if self._form.raw.layer is None:
-            self._end("Choose raw frames first.", problem=True)
+            self._end(self._form.why_not, problem=True)
             return None
         settings = self._form.acquisition.validate(without=without or ())
         if settings is None:
-            self._end("Mend what is marked ⚠ first.", problem=True)
+            self._end(self._form.why_not, problem=True)
         return settings
 
     def _wishes_shown(self) -> dict[str, Any]:
@@ -225,7 +225,7 @@ class FramesTools(QWidget):
         if number != self._number:
             return
         shown = isinstance(error, InputError) and self._form.show_error(error)
-        self._end("Mend what is marked ⚠ first." if shown else in_one_sentence(error), problem=True)
+        self._end(MARKED if shown else in_one_sentence(error), problem=True)
 
     def _end(self, text: str, *, problem: bool = False) -> None:
         self._set_busy(False)

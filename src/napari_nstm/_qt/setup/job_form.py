@@ -26,6 +26,8 @@ from napari_nstm.run.plan import read_frames
 
 _NO_PLACE = 100
 
+NO_FRAMES, MARKED = "Choose raw frames first.", "Mend what is marked ⚠ first."
+
 
 class JobForm(QWidget):
     """Everything a run needs to know; its content is a `Job`.
@@ -172,6 +174,11 @@ class JobForm(QWidget):
         """
         others = self.acquisition.array_layers()
         return place_raw(self.raw.layer, self.acquisition.content(), self.modality, others)
+
+    @property
+    def why_not(self) -> str:
+        """What the user is to do where there is no job."""
+        return NO_FRAMES if self.raw.layer is None else MARKED
 
     @property
     def region(self) -> Region | None:

@@ -31,8 +31,6 @@ class RawPicker(QWidget):
     """The chosen layer's array was replaced."""
     candidates_changed = Signal()
     """Layers came, went or were renamed."""
-    sample_asked = Signal()
-    """The user, who has no frames yet, wants to try a sample."""
     placed = Signal()
     """The chosen layer's scale or units were changed."""
 

@@ -33,7 +33,6 @@ from napari_nstm.core.settings import Job
 _JOBS = "Job (*.yml *.yaml *.json)"
 _NO_RESULT = "Select a layer of a result first."
 _IN_NO_FILE = "What is in no file (frames that were made or changed in napari) is saved beside it as TIFF."
-_MEND = "Mend what is marked ⚠ first."
 
 
 class SettingsMenu(QPushButton):
@@ -213,7 +212,7 @@ class SettingsMenu(QPushButton):
     def _job(self, result: Path) -> Job | None:
         job = self._form.job(result)
         if job is None:
-            self.said.emit("Choose raw frames first." if self._form.raw.layer is None else _MEND, True)
+            self.said.emit(self._form.why_not, True)
         return job
 
     def _state(self) -> Any:
