@@ -187,6 +187,32 @@ class Checkpointed(Event):
 
 
 @dataclass(frozen=True)
+class PartDone(Event):
+    """An independent part of the work is done: a tile, an acquisition of a series, a job of a batch.
+
+    Parameters
+    ----------
+    name
+        What it is (`tile 3 of 16`).
+    done, total
+        Parts that are done by now, and in all.
+    path
+        Its store; None where it left none.
+    message
+        One sentence: how it went.
+    status
+        How it ended; `failed`: without a result.
+    """
+
+    name: str
+    done: int
+    total: int
+    path: str | None
+    message: str
+    status: Literal["finished", "stopped", "diverged", "failed"] = "finished"
+
+
+@dataclass(frozen=True)
 class Finished(Event):
     """The end of a run that left a result.
 

@@ -18,6 +18,7 @@ from napari_nstm.core.hints import Hint
 
 Preset = Literal["fast", "paper"]
 Region = tuple[int, int, int, int]
+FrameRange = tuple[int, int]
 MotionKind = Literal["none", "translation", "rotation", "shear", "swirl", "bend", "vibration", "bounce", "wave"]
 
 LEAST_REGION_PX = 32
@@ -191,6 +192,12 @@ class FitRequest(Settings):
         title="Motion of another run",
         description="Result whose motion is taken, for another channel of the same sample; relative to the job.",
     )
+    start_from: Annotated[str | None, Hint(group="advanced", none_means="anew")] = Field(
+        default=None,
+        min_length=1,
+        title="Start from another run",
+        description="Result whose scene and motion the fit starts from, of the same field; relative to the job.",
+    )
     images_per_step: Annotated[int | None, Hint(group="advanced", none_means="as the method")] = Field(
         default=None,
         ge=1,
@@ -236,6 +243,42 @@ class OutputSettings(Settings):
     )
 
 
+class ComputeSettings(Settings):
+    """The `compute` part of a job: how a field that is too large for one fit is divided, and who computes."""
+
+    tile_px: Annotated[int | None, Hint(none_means="the whole field at once")] = Field(
+        default=None,
+        ge=LEAST_REGION_PX,
+        title="Tiles of",
+        description="Largest side of a tile of the result, in raw pixels; tiles are fitted one by one and blended.",
+    )
+    tile_memory_gb: Annotated[float | None, Hint(none_means="no limit")] = Field(
+        default=None,
+        gt=0,
+        title="Memory of a tile",
+        description="Tiles are made small enough that the fit of one needs no more than this, in GB.",
+    )
+    tile_overlap_px: Annotated[int | None, Hint(group="advanced", none_means="as optics and motion need")] = Field(
+        default=None,
+        ge=0,
+        title="Overlap of tiles",
+        description="By how much the frames of a tile reach beyond it on each side, in raw pixels; none: the reach of "
+        "the optics, the largest motion and the band in which neighbours are blended.",
+    )
+    scheduler: Annotated[str | None, Hint(none_means="this computer")] = Field(
+        default=None,
+        min_length=1,
+        title="Dask scheduler",
+        examples=["tcp://127.0.0.1:8786"],
+        description="Address (or scheduler file) of a Dask cluster that computes the tiles.",
+    )
+
+    @property
+    def in_tiles(self) -> bool:
+        """Whether the field is divided."""
+        return self.tile_px is not None or self.tile_memory_gb is not None
+
+
 class Job(Settings):
     """One reconstruction, whole: raw data, how they were taken, how to fit them, where to put the result."""
 
@@ -251,9 +294,25 @@ class Job(Settings):
         description="First row, first column, rows and columns of the part of the raw frames that is reconstructed, in "
         "raw pixels; none: the whole field.",
     )
+    frames: Annotated[FrameRange | None, Hint(none_means="all frames")] = Field(
+        default=None,
+        title="Frames",
+        description="First frame (from 0) and number of frames of the part of the raw data that is reconstructed; "
+        "none: all of them.",
+    )
     acquisition: dict[str, Any] = Field(description="The modality's settings.")
     fit: FitRequest = Field(default_factory=FitRequest, description="How to fit them.")
     output: OutputSettings = Field(default_factory=OutputSettings, description="Where the result goes.")
+    compute: ComputeSettings = Field(
+        default_factory=ComputeSettings, description="How a large field is divided, and who computes."
+    )
+
+    @field_validator("frames")
+    @classmethod
+    def _some_frames(cls, frames: FrameRange | None) -> FrameRange | None:
+        if frames is not None and (frames[0] < 0 or frames[1] < 1):
+            raise InputError("frames", f"{frames[0]}, {frames[1]}", "the first frame, from 0, and how many, from 1")
+        return frames
 
     @field_validator("region")
     @classmethod

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat, P
 from napari_nstm.core.errors import StoreError
 from napari_nstm.core.grids import Channel
 from napari_nstm.core.presentation import ChannelPresentation
+from napari_nstm.core.tiles import TilePlan
 
 FORMAT = 1
 StoreStatus = Literal["running", "stopped", "finished", "diverged"]
@@ -59,6 +60,15 @@ class StoreRecord(BaseModel):
     )
     awaits_comparisons: bool = Field(
         default=False, description="Whether slow comparisons are still to be made of a finished run."
+    )
+    tiles: TilePlan | None = Field(
+        default=None, description="How the field was divided; the tiles are results of their own, below `tiles/`."
+    )
+    tile_offsets: tuple[tuple[FiniteFloat, ...], ...] = Field(
+        default=(), description="What is added to each channel of each tile, where only differences are measured."
+    )
+    seam_rms: dict[str, float] = Field(
+        default_factory=dict, description="How far tiles differ where they overlap: rms by channel, and motion_um."
     )
     step: int = 0
     n_steps: int = 0

@@ -27,6 +27,7 @@ from napari_nstm.core.events import (
     Failed,
     Finished,
     Notice,
+    PartDone,
     Paused,
     Prepared,
     Preview,
@@ -53,7 +54,7 @@ class Ready(Event):
 
 _EVENTS: dict[str, type[Event]] = {
     kind.__name__: kind
-    for kind in (Ready, Notice, Prepared, Working, Progress, Paused, Preview, Checkpointed, Finished, Failed)
+    for kind in (Ready, Notice, Prepared, Working, Progress, Paused, Preview, Checkpointed, PartDone, Finished, Failed)
 }
 
 
