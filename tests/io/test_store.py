@@ -212,7 +212,7 @@ def test_frames_that_were_rendered_elsewhere_are_stored_as_they_are(running, can
 
 @pytest.mark.parametrize("n", [2, 4])
 def test_too_few_or_too_many_frames_are_a_defect(running, canvas, motion, state, n):
-    with pytest.raises(ValueError, match="frames for 0"):
+    with pytest.raises(ValueError, match="frames for reconstruction"):
         running.finish("finished", canvas, motion, state, reconstruction=np.zeros((n, 2, 24, 31)))
     assert open_result(running.path).status == "running"
 

@@ -119,7 +119,7 @@ def write_movie(
     first, last = result.frame_times_ms[0], result.frame_times_ms[-1]
     plan = movie_plan((last - first) / 1000, n_frames, fps, gif=gif, boomerang=boomerang)
     check_target(target, plan.n_frames, overwrite=overwrite)
-    result.canvas()
+    result.check_shown()
     result.check_there()  # what was just read is the result, not a store's remains
     look = Look(
         view=View(result, channel_index(result, channel), plane),

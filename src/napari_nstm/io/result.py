@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -33,8 +34,10 @@ from napari_nstm.io.record import StoreRecord, StoreStatus, record_from_json
 if TYPE_CHECKING:
     import dask.array as da
 
+    from napari_nstm.io.tiled import TiledResults
+
 CHECKPOINT, WEIGHTS = "checkpoint.npz", "weights.npz"
-ARRAYS = ("canvas", "motion_lattice", "reconstruction", "conventional", "motion", "residual")
+ARRAYS = ("canvas", "motion_lattice", "reconstruction", "conventional", "motion", "residual", "seams")
 
 
 @dataclass(frozen=True)
@@ -129,25 +132,47 @@ class StoredResult:
 
     # -- at any time --------------------------------------------------------
 
+    @property
+    def is_tiled(self) -> bool:
+        """Whether the field was divided into tiles, each a result of its own."""
+        return self.record.tiles is not None
+
+    def check_shown(self) -> None:
+        """Make sure that there is something to show, and read it from the disk; raises like `canvas`."""
+        self.motion()
+
     def canvas(self) -> Canvas:
         """Return the scene on its lattice, in normalised units.
 
         Raises
         ------
         StoreError
-            If the run has not checkpointed yet, or the store is damaged.
+            If the run has not checkpointed yet, the store is damaged, or the field is in tiles: each has its own.
         """
+        if self.is_tiled:
+            raise StoreError(f"{self.path} is in tiles: each of them has a lattice of its own.")
         return self._lattices[0]
 
     def motion(self) -> MotionLattice:
-        """Return the motion on its lattice; raises like `canvas`."""
-        return self._lattices[1]
+        """Return the motion on its lattice; raises like `canvas`, but for tiles, whose motion is blended."""
+        return self._motion_of_tiles if self.is_tiled else self._lattices[1]
 
     def scene_at(self, time_ms: float) -> Float:
-        """Render the scene at a time (clamped to the acquisition): (c, [z,] y, x) in physical units."""
-        where = positions(self.shape)
-        scene = render(self.canvas(), self.motion(), self.record.normalized_time(time_ms), where)
-        return present(scene, self.record.presentation)
+        """Render the scene at a time (clamped to the acquisition): (c, [z,] y, x) in physical units.
+
+        Of tiles that have not begun yet: NaN.
+        """
+        if self.is_tiled:
+            return self._tiles.scene_at(time_ms)
+        return self._rendered_at(time_ms, positions(self.shape))
+
+    def coarse_scene_at(self, time_ms: float, step_px: tuple[float, ...]) -> Float:
+        """Render the scene at every so many pixels only: (c, [z,] y, x), sample 0 where the result's is."""
+        if self.is_tiled:
+            whole = self._tiles.scene_at(time_ms)
+            return whole[(slice(None), *(slice(None, None, round(step)) for step in step_px))]
+        shape = tuple(math.ceil(n / step) for n, step in zip(self.shape, step_px, strict=True))
+        return self._rendered_at(time_ms, positions(shape, step_px))
 
     def displacement_at(
         self, time_ms: float, reference_ms: float | None = None, where_px: Float | None = None
@@ -262,7 +287,37 @@ class StoredResult:
             return _checkpoint(self.path).state
         return read_weights(self.path / WEIGHTS)
 
+    @cached_property
+    def seams(self) -> da.Array | None:
+        """How far tiles differ where they overlap, rms over moments, (c, [z,] y, x); None where there are none."""
+        if self.status == "running" or not (self.path / "seams").is_dir():
+            return None
+        return self._stored("seams")
+
     # -- inside -------------------------------------------------------------
+
+    def _rendered_at(self, time_ms: float, where_px: Float) -> Float:
+        scene = render(self.canvas(), self.motion(), self.record.normalized_time(time_ms), where_px)
+        return present(scene, self.record.presentation)
+
+    @cached_property
+    def _tiles(self) -> TiledResults:
+        from napari_nstm.io.tiled import TiledResults
+
+        return TiledResults(self.path, self.record)
+
+    @cached_property
+    def _motion_of_tiles(self) -> MotionLattice:
+        if self.status == "running":
+            return self._tiles.motion()
+        return self._read_motion()
+
+    def _read_motion(self) -> MotionLattice:
+        motion = _open(self.path / "motion_lattice")
+        try:
+            return motion_from(motion[...], motion.attrs)
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"{self.path} is damaged: {error}.") from error
 
     @cached_property
     def _lattices(self) -> tuple[Canvas, MotionLattice]:
@@ -271,8 +326,8 @@ class StoredResult:
         if self.status == "running":
             raise StoreError(f"{self.path} holds nothing to show yet: its run has not reached a checkpoint.")
         try:
-            canvas, motion = _open(self.path / "canvas"), _open(self.path / "motion_lattice")
-            return canvas_from(canvas[...], canvas.attrs), motion_from(motion[...], motion.attrs)
+            canvas = _open(self.path / "canvas")
+            return canvas_from(canvas[...], canvas.attrs), self._read_motion()
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{self.path} is damaged: {error}.") from error
 
@@ -288,7 +343,7 @@ class StoredResult:
         import dask.array as da
         from dask.delayed import delayed
 
-        self.canvas()  # where there is nothing to render, say so now
+        self.check_shown()  # where there is nothing to render, say so now
         later: Any = delayed(at)
         frames = [
             da.from_delayed(later(time), (n, *self.shape), np.float32)  # type: ignore[no-untyped-call]
@@ -335,6 +390,8 @@ def read_record(path: Path) -> StoreRecord:
 def checkpoint_of(path: Path) -> Checkpoint:
     """Return what a run can go on from, all of one step; raises like `open_result`, and where there is nothing."""
     record = read_record(path)
+    if record.tiles is not None:
+        raise StoreError(f"{path} is in tiles: each of them has checkpoints of its own.")
     if record.status == "running":
         return _checkpoint(path)
     stored = StoredResult(path, record)

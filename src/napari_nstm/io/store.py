@@ -25,9 +25,10 @@ from napari_nstm.core.data import Comparison
 from napari_nstm.core.errors import InputError, StoreError
 from napari_nstm.core.events import Status
 from napari_nstm.core.warp import Canvas, MotionLattice
-from napari_nstm.io._arrays import SPACE, write_array, write_frames, write_group, write_image
+from napari_nstm.io._arrays import SPACE, write_array, write_frames, write_group
 from napari_nstm.io._atomic import reason, remove_folder, replace, sync_folder, sync_tree, write_bytes
 from napari_nstm.io._checkpoint import Checkpoint, write_checkpoint, write_weights
+from napari_nstm.io._image import write_image
 from napari_nstm.io.describe import describe
 from napari_nstm.io.record import StoreRecord
 from napari_nstm.io.result import (

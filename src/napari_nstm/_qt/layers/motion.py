@@ -1,6 +1,5 @@
 """The arrows of a result as the user wants them: read in any thread, shown in the layer that is there already."""
 
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -25,8 +24,6 @@ from napari_nstm._qt.layers.arrows import (
     vectors_in_time,
 )
 from napari_nstm._qt.raw_layer import KEY, known_of
-from napari_nstm.core.presentation import present
-from napari_nstm.core.warp import positions, render
 from napari_nstm.io.channels import brightness
 from napari_nstm.io.result import StoredResult
 
@@ -200,10 +197,7 @@ def coarse_scene(
         ([z,] y, x), and the distance between its samples in pixels.
     """
     step = tuple(float(max(1, s // _SAMPLES_PER_SPACING)) for s in spacing_px)
-    shape = tuple(math.ceil(n / s) for n, s in zip(stored.shape, step, strict=True))
-    normalized = stored.record.normalized_time(time_ms)
-    scene = render(stored.canvas(), stored.motion(), normalized, positions(shape, step))
-    shown = present(scene, stored.record.presentation)
+    shown = stored.coarse_scene_at(time_ms, step)
     return brightness(shown, [channel.name for channel in stored.channels]), step
 
 

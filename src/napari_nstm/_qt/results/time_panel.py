@@ -121,7 +121,7 @@ class TimePanel(ResultPanel):
 
         def work() -> Any:
             stored.check_there()
-            stored.canvas()  # from the disk
+            stored.check_shown()
             images = read_images(stored) if n is None else _rendered(stored, times)
             return images, [read_arrows(stored, times, how) for how in choices]
 
