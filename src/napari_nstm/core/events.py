@@ -62,6 +62,8 @@ class Prepared(Event):
     fits_px
         Rows and columns of the largest region around the middle whose estimated need is free; None where the whole
         fits, where that is not known, or where a region means nothing.
+    n_tiles
+        Tiles that the field is divided into, one after another; 0: it is fitted at once. Memory is that of one of them.
     """
 
     summary: str
@@ -75,6 +77,7 @@ class Prepared(Event):
     shape: tuple[int, ...] = ()
     duration_ms: float = 0.0
     fits_px: tuple[int, int] | None = None
+    n_tiles: int = 0
 
 
 @dataclass(frozen=True)

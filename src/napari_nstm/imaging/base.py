@@ -169,9 +169,13 @@ class Modality(Protocol):
     settings ask for, at the moments of the result: a run makes them once the fit is stored; and
     `cropped(raw, settings, region)`, raw data and settings of a part of the field (without it `region.crop` cuts frames
     and whatever has their size), with `uncropped(settings, size, region)`, which turns settings that were completed for
-    a region into those of whole frames of a size (y, x), where the two differ. An attribute `menu_order` says where a
-    method stands among others in a menu (without it, after those that have one); `takes_regions`, where it is False,
-    that `cropped` refuses.
+    a region into those of whole frames of a size (y, x), where the two differ; `for_tiles(raw, settings)`, settings in
+    which all that is otherwise found in the whole field (a background, brightness, stripes) is given, with the arrays
+    that they name, by the dotted name of the setting; `tile_reach_px(raw, settings)`, how far the optics spread a point
+    and the largest motion, in raw pixels (without it the borders of the grid tell); and `tile_block_px(settings)`, what
+    regions must begin at multiples of, so that samples of frames and result coincide (without it 8). An attribute
+    `menu_order` says where a method stands among others in a menu (without it, after those that have one);
+    `takes_regions`, where it is False, that `cropped` refuses.
     """
 
     name: ClassVar[str]

@@ -70,13 +70,13 @@ def blend_tiles(
         remove_folder(new)
         new.mkdir()
         blend = _Blend(tiles, ended, new, on_progress or (lambda done, total: None), should_stop or (lambda: False))
-        names, seams = blend.write()
+        comparisons, seams = blend.write()
         sync_tree(new)
-        for name in dict.fromkeys((*ARRAYS, *record.comparisons, *names)):
+        for name in dict.fromkeys((*ARRAYS, *record.comparisons, *comparisons)):
             remove_folder(path / name)
             if (new / name).exists():
                 replace(new / name, path / name)
-        write_group(path, {"nstm": _ended(record, ended, lacking, names, seams).to_json()})
+        write_group(path, {"nstm": _ended(record, ended, lacking, comparisons, seams).to_json()})
     except OSError as error:
         raise StoreError(f"The result could not be written to {path}: {reason(error)}. Its tiles are kept.") from error
     finally:

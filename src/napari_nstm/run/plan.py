@@ -143,6 +143,9 @@ def check_job(
     folder = Path(base_dir).absolute()
     modality = registry.modality(job.modality)
     settings = acquisition_settings(job, modality)
+    if job.compute.in_tiles and not getattr(modality, "takes_regions", True):
+        field = "compute.tile_px" if job.compute.tile_px is not None else "compute.tile_memory_gb"
+        raise InputError(field, f"tiles with {modality.title}", "nothing: every pixel of it sees the whole scene")
     whole = frames = read_frames(job, modality, settings, raw, folder)
     if job.region is not None:
         frames, settings = cropped(modality, whole, settings, job.region)
@@ -191,13 +194,18 @@ def make_plan(
     from napari_nstm.fit.device import pick_device
 
     device, device_words = pick_device(job.fit.device)
-    arrays = {"raw": checked.whole_raw.frames, **checked.whole_raw.extras}
     return Plan(
         **{entry.name: getattr(checked, entry.name) for entry in fields(checked)},
         device=device,
         device_words=device_words,
-        input_hashes={name: _sha256(array) for name, array in arrays.items()},
+        input_hashes=_hashes(checked.whole_raw),
     )
+
+
+def input_hashes_of(job: Job, base_dir: Path) -> dict[str, str]:
+    """Read all data that a job names, and return the SHA-256 of each, by the setting's name."""
+    modality = registry.modality(job.modality)
+    return _hashes(read_frames(job, modality, acquisition_settings(job, modality), None, base_dir))
 
 
 def read_frames(job: Job, modality: Modality, settings: AcquisitionSettings, raw: RawInput, base_dir: Path) -> RawData:
@@ -235,6 +243,10 @@ def _output_times(
             takes = f"times within the acquisition, {first:g} to {last:g} ms"
             raise InputError("output.times", f"{time_ms:g} ms", takes)
     return tuple(wish)
+
+
+def _hashes(raw: RawData) -> dict[str, str]:
+    return {name: _sha256(array) for name, array in {"raw": raw.frames, **raw.extras}.items()}
 
 
 def _sha256(array: NDArray[Any]) -> str:

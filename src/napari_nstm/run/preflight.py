@@ -59,30 +59,45 @@ def described_axes(job: CheckedJob, grid: Grid) -> tuple[str, int, tuple[int, ..
     return ", ".join(("frame", *("plane", "y", "x")[-len(size) :])), n, tuple(size)
 
 
+def memory_of_part(plan: Plan, grid: Grid, n_moments: int, per_step: int, part: tuple[int, int]) -> int:
+    """Count the bytes that the fit of a part of a field needs; nothing is prepared.
+
+    Parameters
+    ----------
+    plan, grid, n_moments, per_step
+        The run, its grid at full size, its moments, and those that a step renders.
+    part
+        Rows and columns of raw pixels.
+    """
+    from napari_nstm.fit.cost import memory_of_step
+
+    height, width = plan.raw.frames.shape[-2:]
+    fit = plan.fit
+    if part[0] <= height and part[1] <= width:
+        region = ((height - part[0]) // 2, (width - part[1]) // 2, *part)
+        raw, settings = cropped(plan.modality, plan.raw, plan.settings, region)
+        fit = fit_settings(plan.job, plan.modality, raw, settings)
+    factors = [plan.settings.pixel_size_um / p for p in grid.pixel_size_um[-2:]]
+    lateral = [math.ceil(n * f) for n, f in zip(part, factors, strict=True)]
+    of_part = replace(grid, shape=(*grid.shape[:-2], *lateral))
+    # A method that takes fewer frames of a large field in a step may take more of a small one.
+    growth = math.prod(grid.padded_extent) / math.prod(of_part.padded_extent)
+    chosen = per_step if plan.job.fit.images_per_step else min(n_moments, math.ceil(per_step * growth))
+    return memory_of_step(of_part, n_moments, chosen, fit)
+
+
 def _largest_part(plan: Plan, grid: Grid, n_moments: int, per_step: int, free: int) -> tuple[int, int] | None:
     """Look, by halving, for the largest part around the middle that needs no more than `free` bytes.
 
     Nothing is prepared: only sizes are counted.
     """
-    from napari_nstm.fit.cost import memory_of_step
-
     height, width = plan.raw.frames.shape[-2:]
 
     def size(rows: int) -> tuple[int, int]:
         return rows, max(LEAST_REGION_PX, rows * width // height // _BLOCK_PX * _BLOCK_PX)
 
     def need(rows: int) -> int:
-        part = size(rows)
-        region = ((height - part[0]) // 2, (width - part[1]) // 2, *part)
-        raw, settings = cropped(plan.modality, plan.raw, plan.settings, region)
-        fit = fit_settings(plan.job, plan.modality, raw, settings)
-        factors = [plan.settings.pixel_size_um / p for p in grid.pixel_size_um[-2:]]
-        lateral = [math.ceil(n * f) for n, f in zip(part, factors, strict=True)]
-        of_part = replace(grid, shape=(*grid.shape[:-2], *lateral))
-        # A method that takes fewer frames of a large field in a step may take more of a small one.
-        growth = math.prod(grid.padded_extent) / math.prod(of_part.padded_extent)
-        chosen = per_step if plan.job.fit.images_per_step else min(n_moments, math.ceil(per_step * growth))
-        return memory_of_step(of_part, n_moments, chosen, fit)
+        return memory_of_part(plan, grid, n_moments, per_step, size(rows))
 
     fits, too_large = 0, height // _BLOCK_PX + 1
     try:

@@ -22,6 +22,7 @@ from napari_nstm.run.patience import Controls
 from napari_nstm.run.plan import RawInput, make_plan
 from napari_nstm.run.raw_copy import keep_raw
 from napari_nstm.run.result import Result
+from napari_nstm.run.tiled.whole import iter_tiled, iter_tiled_estimate, resume_tiled
 
 __all__ = ["Result", "iter_estimate", "iter_reconstruct", "iter_resume", "reconstruct", "resume"]
 
@@ -126,6 +127,9 @@ def iter_reconstruct(
     controls = _controls(run_id, should_stop, should_pause, preview_time)
     yield Working(controls.run_id, "Preparing")
     checked, folder = load_job(job, base_dir)
+    if checked.compute.in_tiles:
+        yield from iter_tiled(checked, raw, folder, controls, overwrite=overwrite)
+        return
     plan = make_plan(checked, raw, base_dir=folder, overwrite=overwrite)
 
     def create(record: StoreRecord) -> Opened:
@@ -156,6 +160,9 @@ def iter_resume(
     refuse_if_running(path, but_of=family())
     controls = _controls(run_id, should_stop, should_pause, preview_time)
     yield Working(controls.run_id, "Preparing")
+    if stored.is_tiled:
+        yield from resume_tiled(path, raw, controls)
+        return
     job = stored.job
     if device is not None:
         job = with_fit(job, device=device)
@@ -193,8 +200,12 @@ def iter_estimate(
     Nothing is written. Parameters and errors as `iter_reconstruct`.
     """
     checked, folder = load_job(job, base_dir)
+    run_id = run_id or uuid4().hex[:12]
+    if checked.compute.in_tiles:
+        yield from iter_tiled_estimate(checked, raw, folder, run_id, overwrite=overwrite)
+        return
     plan = make_plan(checked, raw, base_dir=folder, overwrite=overwrite)
-    yield from estimate(plan, run_id or uuid4().hex[:12])
+    yield from estimate(plan, run_id)
 
 
 def _controls(

@@ -59,6 +59,16 @@ class Dpc:
 
         return crop(raw, region, images=("background.path",)), settings
 
+    def for_tiles(self, raw: RawData, settings: DpcSettings) -> tuple[DpcSettings, dict[str, NDArray[Any]]]:
+        """Give the background that is found in the whole frames: their means, or their blurred images."""
+        from napari_nstm.imaging.dpc.tiles import for_tiles
+
+        return for_tiles(raw, settings)
+
+    def tile_reach_px(self, raw: RawData, settings: DpcSettings) -> tuple[int, int]:
+        """Return how far the optics spread a point, and the largest displacement, in raw pixels."""
+        return max(before for before, _ in _grid(raw, settings).padding), settings.max_displacement_px
+
     def check(self, raw: RawData, settings: DpcSettings) -> list[str]:
         """Raise `InputError` where raw and settings do not fit; return warnings, a sentence each."""
         from napari_nstm.imaging.dpc.check import check

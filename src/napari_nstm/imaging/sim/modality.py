@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_nstm.core.data import Circle, Comparison, Drawing, Mark, RawData
 from napari_nstm.core.errors import InputError
@@ -80,6 +81,19 @@ class Sim:
         from napari_nstm.imaging.sim.region import uncropped
 
         return uncropped(settings, size, region)
+
+    def for_tiles(self, raw: RawData, settings: SimSettings) -> tuple[SimSettings, dict[str, NDArray[Any]]]:
+        """Give the brightness of the whole images, and the smoothness that their noise asks for."""
+        from napari_nstm.imaging.sim.tiles import for_tiles
+
+        return for_tiles(raw, settings), {}
+
+    def tile_reach_px(self, raw: RawData, settings: SimSettings) -> tuple[int, int]:
+        """Return how far the optics spread a point, and the largest displacement, in raw pixels."""
+        from napari_nstm.imaging.sim.layout import reach_px
+
+        reach = reach_px(settings) if settings.padding_px is None else settings.padding_px
+        return reach, settings.max_displacement_px
 
     def check(self, raw: RawData, settings: SimSettings) -> list[str]:
         """Raise `InputError` where raw and settings do not fit; return warnings, a sentence each."""

@@ -71,7 +71,7 @@ def prepared(raw: RawData, settings: SimSettings) -> Prepared:
     layout = sim_layout(frames.images.shape[1:], settings)
     light = illumination(frames, settings)
     table = otf_table(settings, raw.extras, light.vectors_per_um, layout.padded_planes)
-    bright = float(np.percentile(frames.images.mean(axis=0), _BRIGHT_PERCENTILE))
+    bright = settings.scale_counts or float(np.percentile(frames.images.mean(axis=0), _BRIGHT_PERCENTILE))
     if not bright > 0:
         raise InputError(
             "acquisition.offset",
@@ -127,10 +127,16 @@ def depths(settings: SimSettings) -> NDArray[np.float64]:
 
 def intensities(frames: SimFrames, settings: SimSettings) -> NDArray[np.float64]:
     """Return the brightness of every frame relative to the first orientation of the first acquisition: (frame,)."""
+    group = frames.acquisition * settings.n_orientations + frames.orientation
+    if settings.brightness is not None:
+        n_groups = int(group.max()) + 1
+        if len(settings.brightness) != n_groups or min(settings.brightness) <= 0:
+            takes = f"{n_groups} positive values: one for each orientation of each acquisition"
+            raise InputError("acquisition.brightness", ", ".join(f"{b:g}" for b in settings.brightness), takes)
+        return np.asarray(settings.brightness, np.float64)[group]
     if settings.intensities == "equal":
         return np.ones(len(frames.images))
     means = frames.images.mean(axis=tuple(range(1, frames.images.ndim)), dtype=np.float64)
-    group = frames.acquisition * settings.n_orientations + frames.orientation
     sums = np.bincount(group, means) / np.bincount(group)
     if not np.all(sums > 0):
         raise InputError("acquisition.offset", f"{settings.offset:g} counts, more than a frame's mean", "fewer counts")

@@ -116,6 +116,18 @@ class SimSettings(TimedAcquisition):
         description="orientation: each orientation (of each acquisition) counts as lit in proportion to its mean; "
         "equal: all alike.",
     )
+    brightness: Annotated[Numbers, Hint(group="advanced", none_means="from the frames")] = Field(
+        default=None,
+        title="Brightness given",
+        description="Brightness of each orientation (of each acquisition, one after another) relative to the first; "
+        "none: as Brightness says.",
+    )
+    scale_counts: Annotated[float | None, Hint(group="advanced", none_means="from the frames")] = Field(
+        default=None,
+        gt=0,
+        title="Bright counts",
+        description="Counts that stand for 1 in the fit; none: the brightest parts of the frames' mean.",
+    )
     otf: Otf = Field(
         default_factory=TheoryOtf, title="OTF", description="How the microscope blurs: from theory, or as measured."
     )

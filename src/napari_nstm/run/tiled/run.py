@@ -1,0 +1,131 @@
+"""One tile, in any process and on any machine that sees the store; and all of them made one result."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from concurrent.futures import wait
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_nstm.core.errors import CancelledError, InputError, StoreError
+from napari_nstm.core.events import Event, Finished, Status, Working
+from napari_nstm.core.tiles import Tile, tile_path
+from napari_nstm.io.blend import blend_tiles
+from napari_nstm.io.result import CHECKPOINT, is_store, read_record
+from napari_nstm.io.store import StoredResult, StoreRecord, open_result
+from napari_nstm.run.failures import in_plain_words
+from napari_nstm.run.patience import Controls, Patience
+from napari_nstm.run.result import Result
+from napari_nstm.run.tiled.plan import tile_job
+
+# How often progress of the blending is told (seconds).
+_TELL_S = 0.2
+
+
+def tiled_record(store: Path) -> StoreRecord:
+    """Read the record of a store in tiles.
+
+    Raises
+    ------
+    InputError
+        If there is no store, or it is not in tiles; field `store`.
+    """
+    record = read_record(store)
+    if record.tiles is None:
+        raise InputError("store", f"{store}, which is not in tiles", "a result that was planned in tiles")
+    return record
+
+
+def is_done(store: Path, tile: Tile) -> bool:
+    """Whether nothing of a tile is left to be done."""
+    path = tile_path(store, tile.index)
+    return is_store(path) and read_record(path).status in ("finished", "diverged")
+
+
+@in_plain_words
+def run_tile(store: str | Path, index: int, controls: Controls) -> Generator[Event, None, None]:
+    """Reconstruct a tile of a planned store, yielding its events; the last is `Finished`.
+
+    One that is done says so at once; one that was interrupted goes on from its checkpoint.
+
+    Raises
+    ------
+    InputError
+        If there is no such tile or store.
+    """
+    from napari_nstm.run.reconstruct import iter_reconstruct, iter_resume
+
+    path = Path(store).absolute()
+    record = tiled_record(path)
+    n = 0 if record.tiles is None else len(record.tiles.tiles)
+    if record.tiles is None or not 0 <= index < n:
+        raise InputError("tile", str(index), f"a number from 0 to {n - 1}")
+    tile = record.tiles.tiles[index]
+    target = tile_path(path, index)
+    if is_done(path, tile):
+        done = open_result(target)
+        losses = np.asarray([np.nan if loss is None else loss for loss in done.record.loss_history])
+        result = Result(target, "finished", done.record.message, done.times_ms, losses)
+        status: Status = "diverged" if done.status == "diverged" else "finished"
+        yield Finished(controls.run_id, status, str(target), "It was done before.", result)
+        return
+    asked: dict[str, Any] = {
+        "should_stop": controls.should_stop,
+        "should_pause": controls.should_pause,
+        "preview_time": controls.preview_time,
+        "run_id": controls.run_id,
+    }
+    if is_store(target) and (read_record(target).status == "stopped" or (target / CHECKPOINT).exists()):
+        yield from iter_resume(target, **asked)
+        return
+    job = tile_job(path, record, tile)
+    yield from iter_reconstruct(job, base_dir=path / "tiles", overwrite=True, **asked)
+
+
+@in_plain_words
+def blend(
+    store: str | Path, controls: Controls, *, allow_missing: bool = False
+) -> Generator[Event, None, StoredResult | None]:
+    """Make one result of all tiles, yielding how far it is; returns it, or None where a stop came first.
+
+    Raises
+    ------
+    InputError, StoreError
+        If the store is not in tiles, tiles are missing, or the disk is full.
+    """
+    path = Path(store).absolute()
+    tiled_record(path)
+    told = [0, 1]
+
+    def tell(done: int, total: int) -> None:
+        told[:] = [done, total]
+
+    # A stop that came before means: blend what is there.
+    should_stop = (lambda: False) if allow_missing else controls.should_stop
+    yield Working(controls.run_id, "Blending tiles")
+    with Patience(lambda: False) as patience:
+        future = patience.begin(
+            lambda: blend_tiles(path, on_progress=tell, should_stop=should_stop, allow_missing=allow_missing)
+        )
+        while not wait([future], _TELL_S).done:
+            yield Working(controls.run_id, "Blending tiles", done=told[0], total=told[1])
+        try:
+            return future.result()
+        except CancelledError:
+            return None
+
+
+def missing_tiles(store: Path) -> list[Tile]:
+    """Return the tiles of a store that are not done.
+
+    Raises
+    ------
+    InputError, StoreError
+        If there is no such store, or it is not in tiles.
+    """
+    record = tiled_record(store)
+    if record.tiles is None:
+        raise StoreError(f"{store} is not in tiles.")
+    return [tile for tile in record.tiles.tiles if not is_done(store, tile)]
