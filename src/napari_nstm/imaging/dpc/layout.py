@@ -20,6 +20,10 @@ N_LEVELS = 4
 # 1 % of the contrast's rms with half discs, and under 4 % with thin half annuli.
 _REACH = 3.4
 
+TILE_REACH = 4
+"""How many times further than a point's image the slow parts of the phase reach: frames say little of them, and the rim
+of a fit pulls them down. On 512 x 512 pixels in four tiles 1 costs 2 dB, 2 costs 1.8 dB, 4 nothing."""
+
 
 def reach_px(optics: Optics, pixel_size_um: float) -> int:
     """Return how far the optics spread a point, in pixels."""

@@ -67,7 +67,9 @@ class Dpc:
 
     def tile_reach_px(self, raw: RawData, settings: DpcSettings) -> tuple[int, int]:
         """Return how far the optics spread a point, and the largest displacement, in raw pixels."""
-        return max(before for before, _ in _grid(raw, settings).padding), settings.max_displacement_px
+        from napari_nstm.imaging.dpc.layout import TILE_REACH
+
+        return TILE_REACH * max(before for before, _ in _grid(raw, settings).padding), settings.max_displacement_px
 
     def check(self, raw: RawData, settings: DpcSettings) -> list[str]:
         """Raise `InputError` where raw and settings do not fit; return warnings, a sentence each."""
