@@ -133,7 +133,7 @@ def intensities(frames: SimFrames, settings: SimSettings) -> NDArray[np.float64]
         if len(settings.brightness) != n_groups or min(settings.brightness) <= 0:
             takes = f"{n_groups} positive values: one for each orientation of each acquisition"
             raise InputError("acquisition.brightness", ", ".join(f"{b:g}" for b in settings.brightness), takes)
-        return np.asarray(settings.brightness, np.float64)[group]
+        return np.asarray(np.asarray(settings.brightness, np.float64)[group])
     if settings.intensities == "equal":
         return np.ones(len(frames.images))
     means = frames.images.mean(axis=tuple(range(1, frames.images.ndim)), dtype=np.float64)

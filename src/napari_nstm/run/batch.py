@@ -1,0 +1,259 @@
+"""Many jobs, one after another or on a cluster: what is done is left alone, what fails does not end the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_nstm.core.errors import ChildError, InputError
+from napari_nstm.core.events import Event, Failed, Finished, Notice, PartDone, Status
+from napari_nstm.core.settings import Job
+from napari_nstm.io.result import is_store, open_result
+from napari_nstm.io.store import StoredResult
+from napari_nstm.run.client import Child
+from napari_nstm.run.failures import in_plain_words
+from napari_nstm.run.job import job_from_mapping, store_path
+from napari_nstm.run.parts import Part, PartEvent, run_parts
+from napari_nstm.run.patience import Controls
+from napari_nstm.run.plan import check_job
+from napari_nstm.run.result import Result
+
+# How often a stop is looked for while a process fits (seconds).
+_LOOK_S = 0.1
+
+
+@dataclass(frozen=True)
+class BatchJob:
+    """A job of a batch.
+
+    Parameters
+    ----------
+    name
+        What the user knows it as: a file, or a row of a table.
+    job, base_dir
+        The job, and the folder that its paths are relative to.
+    after
+        Index of the job that must be done before; None: none.
+    """
+
+    name: str
+    job: Job
+    base_dir: Path
+    after: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job of a batch ended.
+
+    Parameters
+    ----------
+    name
+        The job.
+    status
+        `finished`, `stopped`, `diverged`, `failed`, or `not begun`.
+    seconds
+        How long it took.
+    path
+        Its store; None where it left none.
+    message
+        One sentence.
+    """
+
+    name: str
+    status: str
+    seconds: float
+    path: str | None
+    message: str
+
+
+def check_batch(jobs: Sequence[BatchJob], *, overwrite: bool = False) -> list[InputError | None]:
+    """Check every job before the first one runs; nothing is written.
+
+    Returns
+    -------
+    list
+        What is wrong with each job; None where nothing is.
+
+    Raises
+    ------
+    InputError
+        If two jobs write to one place, or a scheduler is named by one of them.
+    """
+    places: dict[Path, str] = {}
+    for one in jobs:
+        place = store_path(one.job, one.base_dir)
+        if place in places:
+            raise InputError("output.path", f"{place} in {places[place]} and in {one.name}", "a path for each job")
+        places[place] = one.name
+    return [_problem_of(one, overwrite=overwrite) for one in jobs]
+
+
+def run_batch(
+    jobs: Sequence[BatchJob], controls: Controls, *, scheduler: str | None = None, overwrite: bool = False
+) -> Generator[Event, None, list[Outcome]]:
+    """Run jobs, yielding the events of each and a `PartDone` as it ends; returns how each ended.
+
+    Here each runs in a process of its own: one that is killed for its memory takes nothing with it.
+
+    Parameters
+    ----------
+    jobs
+        They are checked once more as they begin.
+    controls
+        Stop ends the one at work, which keeps what it reached, and begins no other.
+    scheduler
+        Dask scheduler whose workers take the jobs; None: this computer.
+    overwrite
+        Replace results that are there and belong to other jobs.
+    """
+    run_id, began = controls.run_id, dict.fromkeys(range(len(jobs)), time.monotonic())
+    outcomes = [Outcome(one.name, "not begun", 0.0, None, "Not begun.") for one in jobs]
+    parts = [_part(one, overwrite=overwrite) for one in jobs]
+    stream = _here(jobs, parts, controls) if scheduler is None else run_parts(parts, controls, scheduler)
+    started: set[int] = set()
+    for part_event in stream:
+        index, event = part_event.index, part_event.event
+        if index not in started:
+            started.add(index)
+            began[index] = time.monotonic()
+        if isinstance(event, Finished | Failed):
+            path, message = getattr(event, "path", None), event.message
+            status = event.status if isinstance(event, Finished) else "failed"
+            outcomes[index] = Outcome(jobs[index].name, status, time.monotonic() - began[index], path, message)
+            done = sum(one.status not in ("not begun",) for one in outcomes)
+            yield PartDone(run_id, jobs[index].name, done, len(jobs), path, message, status)
+        else:
+            yield event
+    return outcomes
+
+
+@in_plain_words
+def run_job(
+    job: Mapping[str, Any], base_dir: str | Path, controls: Controls, *, overwrite: bool
+) -> Generator[Event, None, None]:
+    """Run a job in this process, yielding its events: one that is done says so, one that was interrupted goes on."""
+    from napari_nstm.run.reconstruct import iter_reconstruct, iter_resume
+
+    checked, folder = job_from_mapping(job), Path(base_dir)
+    asked: dict[str, Any] = {
+        "should_stop": controls.should_stop,
+        "should_pause": controls.should_pause,
+        "preview_time": controls.preview_time,
+        "run_id": controls.run_id,
+    }
+    there = _result_of(checked, folder)
+    if there is not None and there.status in ("finished", "diverged"):
+        yield _done(there, controls.run_id)
+    elif there is not None:
+        yield from iter_resume(there.path, **asked)
+    else:
+        yield from iter_reconstruct(checked, base_dir=folder, overwrite=overwrite, **asked)
+
+
+def _part(one: BatchJob, *, overwrite: bool) -> Part:
+    job = one.job.model_dump(mode="json", exclude_unset=True)
+    command = {"do": "job", "job": job, "base_dir": str(one.base_dir), "overwrite": overwrite}
+    return Part(one.name, command, one.after)
+
+
+def _problem_of(one: BatchJob, *, overwrite: bool) -> InputError | None:
+    there = _result_of(one.job, one.base_dir)
+    try:
+        waits = one.job.fit.start_from if one.after is not None else None
+        # What a job starts from is made by one before it.
+        fit = one.job.fit if waits is None else one.job.fit.model_copy(update={"start_from": None})
+        job = one.job.model_copy(update={"fit": fit})
+        check_job(job, None, one.base_dir, overwrite=overwrite, resumed_store=None if there is None else there.path)
+    except InputError as error:
+        return error
+    return None
+
+
+def _result_of(job: Job, base_dir: Path) -> StoredResult | None:
+    """Return what a job has left where its result goes; None where that is nothing, or of another job."""
+    path = store_path(job, base_dir)
+    if not is_store(path):
+        return None
+    stored = open_result(path)
+    return stored if _made(stored.record.job, job, base_dir) else None
+
+
+def _made(record: Mapping[str, Any], job: Job, base_dir: Path) -> bool:
+    """Whether a store's job is this one: what was found in its frames was added to it, and paths are absolute there."""
+    said = job.model_dump(mode="json", exclude_unset=True)
+    acquisition = said.pop("acquisition", {})
+    for part in ("output", "compute", "raw", "axes"):
+        said.pop(part, None)
+    fit = {
+        key: value for key, value in said.pop("fit", {}).items() if key not in ("device", "motion_from", "start_from")
+    }
+    kept = record.get("acquisition", {})
+    same = all(record.get(key) == value for key, value in said.items() if key != "nstm")
+    same = same and all(record.get("fit", {}).get(key) == value for key, value in fit.items())
+    same = same and all(
+        kept.get(key) == value for key, value in acquisition.items() if not isinstance(value, dict | None)
+    )
+    return same and Path(str(record.get("raw"))).name == Path(job.raw).name
+
+
+def _done(stored: StoredResult, run_id: str) -> Finished:
+    losses = np.asarray([np.nan if loss is None else loss for loss in stored.record.loss_history])
+    status: Status = "diverged" if stored.status == "diverged" else "finished"
+    result = Result(stored.path, status, stored.record.message, stored.times_ms, losses)
+    return Finished(run_id, status, str(stored.path), "It was done before.", result)
+
+
+def _here(jobs: Sequence[BatchJob], parts: Sequence[Part], controls: Controls) -> Generator[PartEvent, None, None]:
+    """Run jobs one after another in a process of their own, which is started again where it ended."""
+    failed: set[int] = set()
+    child: Child | None = None
+    try:
+        for index, one in enumerate(jobs):
+            if controls.should_stop():
+                return
+            if one.after in failed:
+                failed.add(index)
+                yield PartEvent(index, Failed(controls.run_id, None, "Not begun, because the one before it failed."))
+                continue
+            there = _result_of(one.job, one.base_dir)
+            if there is not None and there.status in ("finished", "diverged"):
+                yield PartEvent(index, _done(there, controls.run_id))
+                continue
+            try:
+                child = child if child is not None and child.alive else Child().start()
+                overwrite = bool(parts[index].command["overwrite"])
+                if there is not None:
+                    yield PartEvent(index, Notice(controls.run_id, f"{one.name} goes on from its checkpoint."))
+                    run_id = child.resume(there.path)
+                else:
+                    run_id = child.run(one.job, one.base_dir, overwrite=overwrite)
+                for event in _followed(child, run_id, controls):
+                    if isinstance(event, Failed):
+                        failed.add(index)
+                    yield PartEvent(index, event)
+            except ChildError as error:
+                failed.add(index)
+                yield PartEvent(index, Failed(controls.run_id, None, str(error)))
+    finally:
+        if child is not None:
+            child.close()
+
+
+def _followed(child: Child, run_id: str, controls: Controls) -> Generator[Event, None, None]:
+    stopped = False
+    while True:
+        if controls.should_stop() and not stopped:
+            stopped = True
+            child.stop(run_id)
+        for event in child.poll():
+            if event.run_id == run_id:
+                yield event
+                if isinstance(event, Finished | Failed):
+                    return
+        time.sleep(_LOOK_S)
