@@ -19,6 +19,12 @@ app = typer.Typer(
 _DEVICE = "auto, cpu, gpu or gpu:1; default: what the job says."
 _PRESET = "fast (pictures in seconds) or paper (as published); default: what the job says."
 _OVERWRITE = "Replace an existing result."
+_TILE_PX = "Largest side of a tile, in raw pixels: a large field is fitted tile by tile."
+_TILE_MEMORY = "Memory that the fit of a tile may need: tiles are made as large as that allows."
+_SCHEDULER = "Dask scheduler whose workers compute: tcp://host:8786, or its scheduler file."
+
+tiles_app = typer.Typer(help="A large field in tiles: plan once, run each anywhere, blend.", rich_markup_mode=None)
+app.add_typer(tiles_app, name="tiles")
 
 
 @app.callback(invoke_without_command=True)
@@ -95,12 +101,25 @@ def reconstruct(
             help="Part of the frames, in raw pixels: first row, first column, rows, columns (100,80,256,256)."
         ),
     ] = None,
+    tile_px: Annotated[int | None, typer.Option(metavar="PIXELS", help=_TILE_PX)] = None,
+    tile_memory_gb: Annotated[float | None, typer.Option(metavar="GB", help=_TILE_MEMORY)] = None,
+    scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help=_SCHEDULER)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=_OVERWRITE)] = False,
 ) -> int:
     """Reconstruct the frames of a job file."""
     from napari_nstm.cli.fitting import reconstruct_job
 
-    return reconstruct_job(job, out=out, preset=preset, device=device, region=region, overwrite=overwrite)
+    return reconstruct_job(
+        job,
+        out=out,
+        preset=preset,
+        device=device,
+        region=region,
+        tile_px=tile_px,
+        tile_memory_gb=tile_memory_gb,
+        scheduler=scheduler,
+        overwrite=overwrite,
+    )
 
 
 @app.command()
@@ -112,6 +131,55 @@ def resume(
     from napari_nstm.cli.fitting import resume_store
 
     return resume_store(store, device=device)
+
+
+@tiles_app.command("plan")
+def plan_tiles(
+    job: Annotated[Path, typer.Argument(help="Job file (YAML or JSON).")],
+    out: Annotated[Path | None, typer.Option(help="Result store; default: what the job says.")] = None,
+    tile_px: Annotated[int | None, typer.Option(metavar="PIXELS", help=_TILE_PX)] = None,
+    tile_memory_gb: Annotated[float | None, typer.Option(metavar="GB", help=_TILE_MEMORY)] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=_OVERWRITE)] = False,
+) -> None:
+    """Divide the field of a job, settle what its tiles share, and write the plan into its store."""
+    from napari_nstm.cli.tiles import plan_job
+
+    for line in plan_job(job, out=out, tile_px=tile_px, tile_memory_gb=tile_memory_gb, overwrite=overwrite):
+        typer.echo(line)
+
+
+@tiles_app.command("run")
+def run_tile(
+    store: Annotated[Path, typer.Argument(help="Store that was planned.")],
+    tile: Annotated[int, typer.Option(metavar="I", help="Number of the tile, from 0 ($SLURM_ARRAY_TASK_ID).")],
+) -> int:
+    """Reconstruct one tile; one that is done is left alone, one that was interrupted goes on."""
+    from napari_nstm.cli.tiles import run_one_tile
+
+    return run_one_tile(store, tile)
+
+
+@tiles_app.command("blend")
+def blend_tiles(store: Annotated[Path, typer.Argument(help="Store whose tiles are all done.")]) -> int:
+    """Make one result of the tiles."""
+    from napari_nstm.cli.tiles import blend_store
+
+    return blend_store(store)
+
+
+@app.command()
+def batch(
+    files: Annotated[
+        list[Path], typer.Argument(help="Job files, and tables (.csv, .tsv) with a row for each job.", metavar="FILES")
+    ],
+    scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help=_SCHEDULER)] = None,
+    summary: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write how each ended, as a table.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results of other jobs.")] = False,
+) -> int:
+    """Run many jobs: what is done is left alone, what was interrupted goes on, what fails does not end the others."""
+    from napari_nstm.cli.batch import run_batch_of
+
+    return run_batch_of(files, scheduler=scheduler, overwrite=overwrite, summary=summary)
 
 
 @app.command()

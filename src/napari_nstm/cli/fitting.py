@@ -27,12 +27,17 @@ def reconstruct_job(
     device: str | None,
     overwrite: bool,
     region: str | None = None,
+    tile_px: int | None = None,
+    tile_memory_gb: float | None = None,
+    scheduler: str | None = None,
 ) -> int:
     """Run a job file and return the exit status."""
+    from napari_nstm.cli.tiles import with_compute
     from napari_nstm.run.job import load_job, store_path
 
     job, base_dir = load_job(job_file)
     job = with_changes(job, out=out, preset=preset, device=device, region=region)
+    job = with_compute(job, tile_px=tile_px, tile_memory_gb=tile_memory_gb, scheduler=scheduler)
 
     def events(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
         from napari_nstm.run.reconstruct import iter_reconstruct
@@ -54,7 +59,12 @@ def resume_store(store: Path, *, device: str | None) -> int:
 
 
 def with_changes(
-    job: Job, *, out: Path | None, preset: str | None, device: str | None, region: str | None = None
+    job: Job,
+    *,
+    out: Path | None,
+    preset: str | None = None,
+    device: str | None = None,
+    region: str | None = None,
 ) -> Job:
     """Apply what the command line says to a job."""
     from napari_nstm.run.job import job_from_mapping, with_fit
@@ -79,7 +89,9 @@ def _numbers(region: str) -> list[int]:
     return numbers
 
 
-def follow(events: Callable[[Callable[[], bool]], Generator[Event, None, None]], store: Path) -> int:
+def follow(
+    events: Callable[[Callable[[], bool]], Generator[Event, None, None]], store: Path, again: str | None = None
+) -> int:
     """Show a run until its end.
 
     Parameters
@@ -88,6 +100,8 @@ def follow(events: Callable[[Callable[[], bool]], Generator[Event, None, None]],
         Starts the run; takes the function that says whether to stop.
     store
         Where the run writes.
+    again
+        The command that goes on with it; None: `resume`.
 
     Returns
     -------
@@ -104,18 +118,18 @@ def follow(events: Callable[[Callable[[], bool]], Generator[Event, None, None]],
                         finished = event
         except KeyboardInterrupt:
             reporter.end_bar()
-            reporter.say("Ended at once." + _how_to_resume(store))
+            reporter.say("Ended at once." + _how_to_resume(store, again))
             return INTERRUPTED
         reporter.end_bar()
-        return _report_end(reporter, finished, store)
+        return _report_end(reporter, finished, store, again)
 
 
-def _report_end(reporter: Reporter, finished: Finished | None, store: Path) -> int:
+def _report_end(reporter: Reporter, finished: Finished | None, store: Path, again: str | None) -> int:
     if finished is None or finished.path is None:
         reporter.say("Stopped; nothing was written.")
         return INTERRUPTED
     if finished.status == "stopped":
-        reporter.say(f"{finished.message} The result so far is in {finished.path}." + _how_to_resume(store))
+        reporter.say(f"{finished.message} The result so far is in {finished.path}." + _how_to_resume(store, again))
         return INTERRUPTED
     if finished.status == "diverged":
         print(f"napari-nstm: {finished.message} It is in {finished.path}.", file=sys.stderr)
@@ -124,7 +138,7 @@ def _report_end(reporter: Reporter, finished: Finished | None, store: Path) -> i
     return 0
 
 
-def _how_to_resume(store: Path) -> str:
+def _how_to_resume(store: Path, again: str | None) -> str:
     if not (store / "zarr.json").exists():
         return " Nothing was written."
-    return f"\nTo go on:  napari-nstm resume {shlex.quote(str(store))}"
+    return f"\nTo go on:  {again or f'napari-nstm resume {shlex.quote(str(store))}'}"

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
-from napari_nstm.core.events import Event, Notice, Prepared, Progress, Working
+from napari_nstm.core.events import Event, Notice, PartDone, Prepared, Progress, Working
 
 _PLAIN_EVERY_S = 3.0
 
@@ -48,6 +48,8 @@ class Reporter:
         elif isinstance(event, Prepared):
             for line in describe_prepared(event):
                 self.say(line)
+        elif isinstance(event, PartDone):
+            self.say(f"{event.name}: {event.status} ({event.done} of {event.total}). {event.message}")
         elif isinstance(event, Working):
             self._show_working(event)
         elif isinstance(event, Progress):

@@ -1,0 +1,82 @@
+"""The command that runs many jobs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import uuid4
+
+from rich.console import Console
+from rich.table import Table
+
+from napari_nstm.cli.fitting import INTERRUPTED
+from napari_nstm.cli.interrupt import Interrupt
+from napari_nstm.cli.progress import Reporter, duration
+from napari_nstm.core.errors import InputError
+from napari_nstm.run.batch import Outcome, check_batch, run_batch
+from napari_nstm.run.patience import Controls
+from napari_nstm.run.table import read_batch
+
+SOME_FAILED = 1
+
+
+def run_batch_of(files: Sequence[Path], *, scheduler: str | None, overwrite: bool, summary: Path | None) -> int:
+    """Check all jobs, run them, say how each ended, and return the exit status."""
+    jobs = read_batch(files)
+    if summary is not None and summary.suffix.lower() != ".csv":
+        raise InputError("--summary", summary.name, "a file ending in .csv")
+    for one, problem in zip(jobs, check_batch(jobs, overwrite=overwrite), strict=True):
+        if problem is not None:
+            raise InputError(f"{one.name}, {problem.field}", problem.got, problem.takes)
+    console = Console(highlight=False)
+    with Reporter(console) as reporter, Interrupt(reporter.say) as interrupt:
+        reporter.say(f"{len(jobs)} job{'s' * (len(jobs) != 1)}; all of them can be read.")
+        controls = Controls(uuid4().hex[:12], interrupt)
+        events = run_batch(jobs, controls, scheduler=scheduler, overwrite=overwrite)
+        while True:
+            try:
+                reporter.show(next(events))
+            except StopIteration as end:
+                outcomes: list[Outcome] = end.value
+                break
+        reporter.end_bar()
+        _show(console, outcomes)
+        if summary is not None:
+            write_summary(summary, outcomes)
+            reporter.say(f"{summary}: the same as a table.")
+        if interrupt.asked:
+            reporter.say("To go on, give the same command again: what is done is left alone.")
+            return INTERRUPTED
+    return SOME_FAILED if any(one.status != "finished" for one in outcomes) else 0
+
+
+def write_summary(path: Path, outcomes: Sequence[Outcome]) -> None:
+    """Write how jobs ended as CSV: job, status, seconds, result, message."""
+    try:
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(("job", "status", "seconds", "result", "message"))
+            for one in outcomes:
+                writer.writerow((one.name, one.status, f"{one.seconds:.1f}", one.path or "", one.message))
+    except OSError as error:
+        raise InputError(
+            "--summary", f"{path}, which cannot be written ({error.strerror})", "a writable path"
+        ) from error
+
+
+def _show(console: Console, outcomes: Sequence[Outcome]) -> None:
+    if not console.is_terminal:  # a log has no width: a line each
+        for one in outcomes:
+            console.print(_line(one), markup=False, highlight=False, soft_wrap=True)
+        return
+    table = Table("job", "status", "time", "result, or what went wrong")
+    for one in outcomes:
+        what = one.message if one.status == "failed" or one.path is None else one.path
+        table.add_row(one.name, one.status, duration(one.seconds), what)
+    console.print(table)
+
+
+def _line(one: Outcome) -> str:
+    what = one.message if one.status == "failed" or one.path is None else one.path
+    return f"{one.name}: {one.status}, {duration(one.seconds)}, {what}"
