@@ -126,11 +126,14 @@ def reconstruct(
 def resume(
     store: Annotated[Path, typer.Argument(help="Store of a run that was stopped or interrupted.")],
     device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or gpu:1; default: as before.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(metavar="N", help="Go on for N steps beyond the end; for a finished run too.")
+    ] = None,
 ) -> int:
     """Go on with a run from its last checkpoint."""
     from napari_nstm.cli.fitting import resume_store
 
-    return resume_store(store, device=device)
+    return resume_store(store, device=device, steps=steps)
 
 
 @tiles_app.command("plan")

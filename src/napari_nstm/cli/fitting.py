@@ -47,13 +47,13 @@ def reconstruct_job(
     return follow(events, store_path(job, base_dir))
 
 
-def resume_store(store: Path, *, device: str | None) -> int:
+def resume_store(store: Path, *, device: str | None, steps: int | None = None) -> int:
     """Go on with the run of a store and return the exit status."""
 
     def events(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
         from napari_nstm.run.reconstruct import iter_resume
 
-        return iter_resume(store, device=device, should_stop=should_stop)
+        return iter_resume(store, device=device, steps=steps, should_stop=should_stop)
 
     return follow(events, store.absolute())
 

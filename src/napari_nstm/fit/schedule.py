@@ -39,8 +39,11 @@ class Schedule:
         return self.stages[-1][0], self.n_steps
 
 
-def build_schedule(settings: FitSettings, n_batches: int) -> Schedule:
-    """Cut a fit of `epochs * n_batches` steps into the stages of its pyramid."""
+def build_schedule(settings: FitSettings, n_batches: int, n_steps_in_all: int | None = None) -> Schedule:
+    """Cut a fit of `epochs * n_batches` steps into the stages of its pyramid.
+
+    A fit that goes on beyond them, to `n_steps_in_all`, does so at full size.
+    """
     n_steps = settings.epochs * n_batches
     stages, start, share_done = [], 0, 0.0
     for level, share in settings.pyramid:
@@ -53,6 +56,8 @@ def build_schedule(settings: FitSettings, n_batches: int) -> Schedule:
         # A fit of very few steps still ends at full size.
         last_start = stages[-1][1] if stages else 0
         stages = [*stages[:-1], (0, last_start, n_steps)]
+    if n_steps_in_all is not None and n_steps_in_all > n_steps:
+        stages[-1] = (0, stages[-1][1], n_steps_in_all)
     return Schedule(tuple(stages))
 
 

@@ -50,6 +50,8 @@ class Solver:
         jax device; None: jax's default.
     motion
         A motion that is given, in raw pixels and times of this problem; None: it is fitted.
+    n_steps
+        Steps in all, where a fit goes on beyond its epochs: at full size, with the learning rates of its end.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Solver:
         settings: FitSettings,
         device: jax.Device | None = None,
         motion: MotionLattice | None = None,
+        n_steps: int | None = None,
     ) -> None:
         self._problem_at = problem_at
         self._problems: dict[int, Problem] = {}
@@ -70,8 +73,9 @@ class Solver:
         self._motion = motion
         n_given = 0 if motion is None else len(motion.values_px)
         self.model = SpaceTimeModel(build_architecture(self.problem(0).grid, settings, n_given))
-        self.schedule: Schedule = build_schedule(settings, self.problem(0).n_batches)
-        self.rates = self._put(build_rates(settings, self.schedule.n_steps, given_motion=motion is not None))
+        n_batches = self.problem(0).n_batches
+        self.schedule: Schedule = build_schedule(settings, n_batches, n_steps)
+        self.rates = self._put(build_rates(settings, settings.epochs * n_batches, given_motion=motion is not None))
 
     @property
     def n_steps(self) -> int:

@@ -118,7 +118,8 @@ def _execute(
 
     def changes(step: int) -> dict[str, Any]:
         timings = {"prepare": prepare_s, "fit": course.elapsed_s}
-        return {"step": step, "loss_history": tuple(course.losses[:step]), "timings_s": timings}
+        losses = tuple(course.losses[:step])
+        return {"step": step, "n_steps": solver.n_steps, "loss_history": losses, "timings_s": timings}
 
     def checkpoint(snapshot: Snapshot) -> None:
         writer.checkpoint(snapshot.canvas, snapshot.motion, snapshot.arrays, **changes(snapshot.step))
@@ -179,7 +180,7 @@ def _prepare(plan: Plan, run_id: str) -> tuple[Solver, Prepared]:
     if plan.given_motion is not None:
         is_part = plan.job.region is not None
         given = plan.given_motion.on(problem_at(0).grid, plan.frame_times_ms, plan.origin_um, is_part=is_part)
-    solver = Solver(problem_at, plan.fit, plan.device, given)
+    solver = Solver(problem_at, plan.fit, plan.device, given, plan.n_steps)
     return solver, prepared_event(plan, solver, run_id)
 
 

@@ -107,11 +107,14 @@ class Plan(CheckedJob):
         jax device, and its name in words.
     input_hashes
         SHA-256 of `whole_raw` and of every further array, by the setting's name.
+    n_steps
+        Steps in all, where a run goes on beyond its epochs; None: those of its epochs.
     """
 
     device: jax.Device
     device_words: str
     input_hashes: Mapping[str, str]
+    n_steps: int | None = None
 
 
 def check_job(

@@ -12,7 +12,7 @@ from napari_nstm.core.errors import InputError, NstmError
 from napari_nstm.core.events import Event, Finished, Working
 from napari_nstm.core.settings import FitSettings
 from napari_nstm.io.result import CHECKPOINT
-from napari_nstm.io.store import StoreRecord, StoreWriter, open_result
+from napari_nstm.io.store import StoredResult, StoreRecord, StoreWriter, open_result
 from napari_nstm.run.claims import family, refuse_if_running
 from napari_nstm.run.comparing import finish_comparing
 from napari_nstm.run.execute import Opened, estimate, execute
@@ -25,6 +25,8 @@ from napari_nstm.run.result import Result
 from napari_nstm.run.tiled.whole import iter_tiled, iter_tiled_estimate, resume_tiled
 
 __all__ = ["Result", "iter_estimate", "iter_reconstruct", "iter_resume", "reconstruct", "resume"]
+
+_MOST_STEPS = 10_000_000
 
 Stop = Callable[[], bool]
 Pause = Callable[[], bool]
@@ -74,6 +76,7 @@ def resume(
     on_event: Callable[[Event], None] | None = None,
     *,
     device: str | None = None,
+    steps: int | None = None,
     should_stop: Stop | None = None,
 ) -> Result:
     """Go on with the run of a store, from its last checkpoint to its end.
@@ -88,13 +91,16 @@ def resume(
         As `reconstruct`.
     device
         Another device than the run began on.
+    steps
+        So many steps beyond the end of the run, at full size and with the learning rates of its end; a run that is
+        finished goes on with them.
 
     Raises
     ------
     InputError
-        If the store's run is complete, or its raw data are gone or have changed.
+        If the store's run is complete and no further steps are asked for, or its raw data are gone or have changed.
     """
-    return _last_result(iter_resume(store, raw, device=device, should_stop=should_stop), on_event)
+    return _last_result(iter_resume(store, raw, device=device, steps=steps, should_stop=should_stop), on_event)
 
 
 @in_plain_words
@@ -144,19 +150,24 @@ def iter_resume(
     raw: RawInput = None,
     *,
     device: str | None = None,
+    steps: int | None = None,
     should_stop: Stop | None = None,
     should_pause: Pause | None = None,
     preview_time: PreviewTime | None = None,
     run_id: str | None = None,
 ) -> Generator[Event, None, None]:
-    """Go on with the run of a store, yielding events as `iter_reconstruct`."""
+    """Go on with the run of a store, yielding events as `iter_reconstruct`; parameters and errors as `resume`."""
     began = time.monotonic()
     path = Path(store).absolute()
     stored = open_result(path)
-    rest = stored.status == "finished" and stored.record.awaits_comparisons
-    if stored.status in ("finished", "diverged") and not rest:
-        how = "is finished" if stored.status == "finished" else "diverged, and would again"
-        raise InputError("store", f"{store}, whose run {how}", "a store whose run was stopped or interrupted")
+    _check_steps(stored, steps)
+    rest = stored.status == "finished" and stored.record.awaits_comparisons and steps is None
+    if stored.status == "diverged":
+        got = f"{store}, whose run diverged, and would again"
+        raise InputError("store", got, "a store whose run was stopped or interrupted")
+    if stored.status == "finished" and not rest and steps is None:
+        takes = "a store whose run was stopped or interrupted; --steps N goes on with a finished one"
+        raise InputError("store", f"{store}, whose run is finished", takes)
     refuse_if_running(path, but_of=family())
     controls = _controls(run_id, should_stop, should_pause, preview_time)
     yield Working(controls.run_id, "Preparing")
@@ -172,7 +183,9 @@ def iter_resume(
             field = name if name == "raw" else f"acquisition.{name}"
             raise InputError(field, "data that have changed since the run began", "the data it began with")
     # The stored values, not the preset's: a newer version may have another preset.
-    plan = replace(plan, fit=FitSettings.model_validate(stored.record.fit), output_times_ms=stored.times_ms)
+    n_steps = stored.record.n_steps + (steps or 0)
+    fit = FitSettings.model_validate(stored.record.fit)
+    plan = replace(plan, fit=fit, output_times_ms=stored.times_ms, n_steps=n_steps)
     if rest:
         yield from finish_comparing(plan, StoreWriter(path, stored.record), controls)
         return
@@ -206,6 +219,15 @@ def iter_estimate(
         return
     plan = make_plan(checked, raw, base_dir=folder, overwrite=overwrite)
     yield from estimate(plan, run_id)
+
+
+def _check_steps(stored: StoredResult, steps: int | None) -> None:
+    if steps is None:
+        return
+    if not 1 <= steps <= _MOST_STEPS:
+        raise InputError("steps", str(steps), f"a number from 1 to {_MOST_STEPS}")
+    if stored.is_tiled:
+        raise InputError("steps", f"{steps} for a result in tiles", "nothing: more epochs, and a new run, refine tiles")
 
 
 def _controls(

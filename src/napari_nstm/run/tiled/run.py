@@ -109,8 +109,11 @@ def blend(
         future = patience.begin(
             lambda: blend_tiles(path, on_progress=tell, should_stop=should_stop, allow_missing=allow_missing)
         )
+        said = list(told)
         while not wait([future], _TELL_S).done:
-            yield Working(controls.run_id, "Blending tiles", done=told[0], total=told[1])
+            if told != said:
+                said = list(told)
+                yield Working(controls.run_id, "Blending tiles", done=said[0], total=said[1])
         try:
             return future.result()
         except CancelledError:
