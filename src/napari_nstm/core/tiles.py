@@ -106,7 +106,7 @@ def plan_tiles(
     InputError
         If tiles are smaller than a block or than the band of both seams; field `compute.tile_px`.
     """
-    overlap = reach_px + motion_px + blend_px
+    overlap = math.ceil((reach_px + motion_px + blend_px) / block_px) * block_px
     least = max(block_px, 2 * blend_px, LEAST_REGION_PX)
     sizes, outputs, fitted = [], [], []
     for n in field_px:
