@@ -42,7 +42,7 @@ def test_further_steps_go_on_where_the_run_ended_and_lower_the_loss(finished):
 def test_what_was_asked_beyond_the_end_survives_an_interruption(finished):
     seen = []
     for event in iter_resume(finished.path, steps=400, should_stop=lambda: any(isinstance(e, Progress) for e in seen)):
-        seen.append(event)
+        seen.append(event)  # noqa: PERF402 -- the stop looks at it
     stopped = open_result(finished.path).record
     assert stopped.status == "stopped"
     assert stopped.n_steps == 430
