@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_nstm.core.warp import shift_transfer
-from napari_nstm.io.record import StoreRecord
+from napari_nstm.io.record import Session, StoreRecord
 from napari_nstm.io.result import open_result
 
 # Cycles per pixel at which the loss of detail by resampling is told: near the finest that a pixel can show.
@@ -45,12 +45,20 @@ def describe(path: str | Path) -> str:
         ("refined", "; ".join(f"{name} {_numbers(values)}" for name, values in record.refined.items())),
         ("time spent", ", ".join(f"{name} {seconds:.3g} s" for name, seconds in record.timings_s.items())),
         ("device", record.device),
+        *(("history", _session(one)) for one in record.history),
         ("versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())),
         ("input", ", ".join(f"{name} sha256 {digest[:16]}" for name, digest in record.input_hashes.items())),
         *(("note", text) for text in record.notices),
     ]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in rows if text)
+
+
+def _session(one: Session) -> str:
+    version = one.versions.get("napari-nstm", "")
+    where = f" on {one.device}" if one.device else ""
+    step = f" at step {one.step}" if one.step else ""
+    return f"{one.what} {one.at}{where}{step}" + (f" (napari-nstm {version})" if version else "")
 
 
 def _status(record: StoreRecord) -> str:

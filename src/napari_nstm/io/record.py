@@ -13,14 +13,27 @@ from napari_nstm.core.errors import StoreError
 from napari_nstm.core.grids import Channel
 from napari_nstm.core.presentation import ChannelPresentation
 from napari_nstm.core.tiles import TilePlan
+from napari_nstm.io.migrate import migrated
 
-FORMAT = 1
+FORMAT = 2
 StoreStatus = Literal["running", "stopped", "finished", "diverged"]
 
 
 def now() -> str:
     """Return the time of day in UTC, as ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Session(BaseModel):
+    """One session of work on a store."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    what: str = Field(description="began, resumed, continued, or blended.")
+    at: str = Field(default_factory=now, description="When, in UTC.")
+    step: int = Field(default=0, description="The step at which it began.")
+    device: str = ""
+    versions: dict[str, str] = Field(default_factory=dict)
 
 
 class StoreRecord(BaseModel):
@@ -61,6 +74,7 @@ class StoreRecord(BaseModel):
     awaits_comparisons: bool = Field(
         default=False, description="Whether slow comparisons are still to be made of a finished run."
     )
+    history: tuple[Session, ...] = Field(default=(), description="Every session of work on it, the first one first.")
     tiles: TilePlan | None = Field(
         default=None, description="How the field was divided; the tiles are results of their own, below `tiles/`."
     )
@@ -88,6 +102,11 @@ class StoreRecord(BaseModel):
             raise TypeError(f"a store's record has no {', '.join(sorted(unknown))}")
         return StoreRecord.model_validate({**dict(self), "updated": now(), **changes})
 
+    def with_session(self, what: str, device: str = "", versions: Mapping[str, str] | None = None) -> StoreRecord:
+        """Return the record with one more session of work, which begins at its present step."""
+        session = Session(what=what, step=self.step, device=device, versions=dict(versions or {}))
+        return self.changed({"history": (*self.history, session)})
+
     def to_json(self) -> dict[str, Any]:
         """Return the record as plain JSON: no NaN, no tuples."""
         content: dict[str, Any] = json.loads(self.model_dump_json())
@@ -114,7 +133,7 @@ def record_from_json(content: object, where: str) -> StoreRecord:
             f"{where} has store format {content['format']}, of a newer napari-nstm; this version reads up to {FORMAT}."
         )
     try:
-        record = StoreRecord.model_validate(content)
+        record = StoreRecord.model_validate(migrated(content, FORMAT))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = " ".join(".".join(str(part) for part in first["loc"]).split())  # a key may hold line breaks

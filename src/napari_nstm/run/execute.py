@@ -114,6 +114,8 @@ def _execute(
         course = Course(losses, stored.record.timings_s.get("fit", 0.0))
         yield Notice(run_id, f"Going on from step {int(state.step)} of {solver.n_steps}.")
         yield stored_preview(stored, plan, grid, run_id, controls.preview_time())
+    what = "began" if stored is None else "continued" if _goes_beyond(plan, stored) else "resumed"
+    writer.record = writer.record.with_session(what, plan.device_words, versions())
     prepare_s = time.monotonic() - began
 
     def changes(step: int) -> dict[str, Any]:
@@ -218,6 +220,10 @@ def _record(plan: Plan, solver: Solver, run_id: str) -> StoreRecord:
         notices=plan.notices,
         n_steps=solver.n_steps,
     )
+
+
+def _goes_beyond(plan: Plan, stored: StoredResult) -> bool:
+    return plan.n_steps is not None and plan.n_steps > stored.record.n_steps
 
 
 def _load(solver: Solver, store: Path) -> FitState:
