@@ -13,10 +13,12 @@ import pytest
 import yaml
 import yaozarrs
 import zarr
+from tests.io.guillotine import GUILLOTINE
 
 from napari_nstm.core.data import Comparison
 from napari_nstm.core.errors import InputError, StoreError
 from napari_nstm.core.warp import Canvas, MotionLattice
+from napari_nstm.io.record import FORMAT
 from napari_nstm.io.store import StoreWriter, check_output, is_store, load_checkpoint, open_result
 
 
@@ -32,7 +34,7 @@ def test_a_new_store_stands_at_its_final_path_with_its_record_and_job(tmp_path, 
     opened = open_result(writer.path)
     assert opened.record == record
     assert opened.status == "running"
-    assert zarr.open_group(writer.path, mode="r").attrs["nstm"]["format"] == 1
+    assert zarr.open_group(writer.path, mode="r").attrs["nstm"]["format"] == 2
 
 
 @pytest.mark.parametrize("content", ["file", "folder", "foreign zarr"])
@@ -234,10 +236,10 @@ def test_images_are_valid_ome_zarr(finished):
     assert zarr.open_group(finished.path / "reconstruction").attrs["nstm"]["times_ms"] == [10.0, 20.0, 45.0]
 
 
-def test_arrays_name_their_dimensions_and_have_a_chunk_per_frame(finished):
+def test_arrays_name_their_dimensions_and_have_a_chunk_per_image(finished):
     expected = {
-        "reconstruction/0": (("t", "c", "y", "x"), (1, 2, 24, 31)),
-        "motion": (("t", "component", "y", "x"), (1, 2, 24, 31)),
+        "reconstruction/0": (("t", "c", "y", "x"), (1, 1, 24, 31)),
+        "motion": (("t", "component", "y", "x"), (1, 1, 24, 31)),
         "residual": (("frame", "y", "x"), (1, 24, 31)),
         "canvas": (("c", "y", "x"), (2, 80, 96)),
         "motion_lattice": (("t", "component", "y", "x"), (5, 2, 6, 7)),
@@ -296,52 +298,6 @@ def test_nothing_to_go_on_from_is_said(tmp_path, record):
 
 
 # -- whatever ends the process ------------------------------------------------
-
-
-class Killed(BaseException):
-    """Stands for the end of the process."""
-
-
-class Guillotine:
-    """Ends everything before the nth change to files below a folder; nothing can be cleaned up after it."""
-
-    def __init__(self) -> None:
-        self.folder, self.left, self.written = None, -1, None
-
-    def __call__(self, event, arguments):
-        if self.folder is None or not self._changes(event, arguments):
-            return
-        self.left -= 1
-        if self.left < 0:
-            raise Killed
-        if event == "open":
-            self.written = str(arguments[0])
-
-    def _changes(self, event, arguments):
-        if event == "open":
-            path, mode, flags = arguments
-            writes = any(letter in mode for letter in "wax+") if isinstance(mode, str) else flags & 3
-            return bool(writes) and str(path).startswith(self.folder)
-        return event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link") and any(
-            str(argument).startswith(self.folder) for argument in arguments
-        )
-
-    def run(self, action, folder, after):
-        """Return whether `action` came to its end; a file that was being written loses its second half."""
-        self.folder, self.left, self.written = str(folder), after, None
-        try:
-            action()
-            return True
-        except Killed:
-            return False
-        finally:
-            self.folder = None
-            if self.left < 0 and self.written and os.path.isfile(self.written):
-                os.truncate(self.written, os.path.getsize(self.written) // 2)
-
-
-GUILLOTINE = Guillotine()
-sys.addaudithook(GUILLOTINE)
 
 
 def of_step(step, record):

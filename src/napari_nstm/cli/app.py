@@ -241,14 +241,19 @@ def movie(
 @app.command()
 def export(
     store: Annotated[Path, typer.Argument(help="Result store.")],
-    to: Annotated[str, typer.Option(help="Format: ome-tiff.")] = "ome-tiff",
+    to: Annotated[
+        str, typer.Option(help="Format: ome-tiff, vectors-csv, vectors-npz, job or provenance.")
+    ] = "ome-tiff",
     out: Annotated[Path | None, typer.Option(help="The file; default: beside the store.")] = None,
+    every_px: Annotated[
+        int | None, typer.Option(metavar="N", help="Distance of vectors, in pixels; default: 32 along the longer side.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a result in a format that other programs read."""
     from napari_nstm.cli.files import export_store
 
-    typer.echo(export_store(store, to, out, overwrite=overwrite))
+    typer.echo(export_store(store, to, out, overwrite=overwrite, every_px=every_px))
 
 
 @app.command()

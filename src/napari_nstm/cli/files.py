@@ -11,7 +11,13 @@ from napari_nstm.cli.interrupt import Interrupt
 from napari_nstm.cli.progress import Counter
 from napari_nstm.core.errors import InputError
 
-_FORMATS = ("ome-tiff",)
+_SUFFIXES = {
+    "ome-tiff": ".ome.tif",
+    "vectors-csv": "-motion.csv",
+    "vectors-npz": "-motion.npz",
+    "job": "-job.yml",
+    "provenance": "-provenance.json",
+}
 _MOVIE_OPTIONS = {"size": "width", "comparison": "compare"}  # where they are not called as the parameter at fault
 
 
@@ -37,15 +43,26 @@ def make_movie(store: Path, out: Path, **options: Any) -> int:
     return 0
 
 
-def export_store(store: Path, to: str, out: Path | None, *, overwrite: bool) -> Path:
+def export_store(store: Path, to: str, out: Path | None, *, overwrite: bool, every_px: int | None = None) -> Path:
     """Write a result in another format and return the file."""
+    from napari_nstm.io import tables
     from napari_nstm.io.export import export_ome_tiff
     from napari_nstm.io.store import open_result
 
-    if to not in _FORMATS:
-        raise InputError("--to", repr(to), " or ".join(_FORMATS))
+    if to not in _SUFFIXES:
+        raise InputError("--to", repr(to), " or ".join(_SUFFIXES))
+    if every_px is not None and not to.startswith("vectors"):
+        raise InputError("--every-px", f"{every_px} with {to}", "vectors: other formats have all pixels")
     result = open_result(store)
-    target = out or result.path.with_name(result.path.stem + ".ome.tif")
+    target = out or result.path.with_name(result.path.stem + _SUFFIXES[to])
+    if to == "vectors-csv":
+        return tables.export_vectors_csv(result, target, every_px=every_px, overwrite=overwrite)
+    if to == "vectors-npz":
+        return tables.export_vectors_npz(result, target, every_px=every_px, overwrite=overwrite)
+    if to == "job":
+        return tables.export_job(result, target, overwrite=overwrite)
+    if to == "provenance":
+        return tables.export_provenance(result, target, overwrite=overwrite)
     return export_ome_tiff(result, target, overwrite=overwrite)
 
 

@@ -49,7 +49,7 @@ class Reporter:
             for line in describe_prepared(event):
                 self.say(line)
         elif isinstance(event, PartDone):
-            self.say(f"{event.name}: {event.status} ({event.done} of {event.total}). {event.message}")
+            self.say(describe_part(event))
         elif isinstance(event, Working):
             self._show_working(event)
         elif isinstance(event, Progress):
@@ -139,6 +139,14 @@ def describe_progress(event: Progress) -> str:
     return f"{size}, detail {100 * event.granularity:.0f} %, loss {event.loss:.3e}{', ' * bool(left)}{left}"
 
 
+def describe_part(event: PartDone) -> str:
+    """Say how a tile, an acquisition or a job of several ended, and how many are done by now."""
+    name, count = event.name[:1].upper() + event.name[1:], f"{event.done} of {event.total}"
+    counted = "" if count in name else f" ({count} done)"
+    ended = "is done" if event.status == "finished" else event.status
+    return f"{name} {ended}{counted}: {event.message}"
+
+
 def describe_remaining(seconds: float | None) -> str:
     """Say how long it takes from now on; nothing where that is not known."""
     return "" if seconds is None else f"{duration(seconds)} left"
@@ -146,7 +154,8 @@ def describe_remaining(seconds: float | None) -> str:
 
 def describe_prepared(event: Prepared) -> list[str]:
     """Say what will happen: data, device, memory and time."""
-    memory = f"needs about {size(event.memory_bytes)}"
+    one = " for one tile" if event.n_tiles > 1 else ""
+    memory = f"needs about {size(event.memory_bytes)}{one}"
     if event.memory_free_bytes is not None:
         memory += f" of {size(event.memory_free_bytes)} free memory"
     took = "" if event.expected_s is None else f", about {duration(event.expected_s)} and the time to compile"

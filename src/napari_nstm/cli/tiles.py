@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Generator
+from contextlib import closing, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -63,17 +64,19 @@ def blend_store(store: Path) -> int:
     from napari_nstm.run.patience import Controls
     from napari_nstm.run.tiled.run import blend
 
-    console = Console(highlight=False)
+    console, result = Console(highlight=False), None
+
+    def told(interrupt: Interrupt) -> Generator[Event, None, None]:
+        nonlocal result
+        result = yield from blend(store, Controls(uuid4().hex[:12], interrupt))
+
     with Reporter(console) as reporter, Interrupt(reporter.say, "Stopping; the tiles are kept.") as interrupt:
-        events = blend(store, Controls(uuid4().hex[:12], interrupt))
-        while True:
-            try:
-                reporter.show(next(events))
-            except StopIteration as end:
-                result = end.value
-                break
+        with suppress(KeyboardInterrupt), closing(told(interrupt)) as events:
+            for event in events:
+                reporter.show(event)
         reporter.end_bar()
         if result is None:
+            reporter.say(f"Stopped; the tiles are kept.\nTo go on:  napari-nstm tiles blend {shlex.quote(str(store))}")
             return INTERRUPTED
         typer.echo(f"{result.record.message} The result is in {result.path}.")
         for name, value in result.record.seam_rms.items():

@@ -114,8 +114,7 @@ def _execute(
         course = Course(losses, stored.record.timings_s.get("fit", 0.0))
         yield Notice(run_id, f"Going on from step {int(state.step)} of {solver.n_steps}.")
         yield stored_preview(stored, plan, grid, run_id, controls.preview_time())
-    what = "began" if stored is None else "continued" if _goes_beyond(plan, stored) else "resumed"
-    writer.record = writer.record.with_session(what, plan.device_words, versions())
+    writer.record = writer.record.with_session(_session(plan, stored), plan.device_words, versions())
     prepare_s = time.monotonic() - began
 
     def changes(step: int) -> dict[str, Any]:
@@ -222,8 +221,12 @@ def _record(plan: Plan, solver: Solver, run_id: str) -> StoreRecord:
     )
 
 
-def _goes_beyond(plan: Plan, stored: StoredResult) -> bool:
-    return plan.n_steps is not None and plan.n_steps > stored.record.n_steps
+def _session(plan: Plan, stored: StoredResult | None) -> str:
+    """Say in a word what a run is to its store."""
+    if stored is None:
+        return "began"
+    goes_beyond = plan.n_steps is not None and plan.n_steps > stored.record.n_steps
+    return "continued" if goes_beyond else "resumed"
 
 
 def _load(solver: Solver, store: Path) -> FitState:
