@@ -7,7 +7,7 @@ from rich.console import Console
 
 from napari_nstm.cli import progress
 from napari_nstm.cli.progress import Reporter, describe_prepared, describe_progress, duration, size
-from napari_nstm.core.events import Notice, Prepared, Progress, Working
+from napari_nstm.core.events import Notice, PartDone, Prepared, Progress, Working
 
 
 def at(step, level=1, remaining=12.34):
@@ -26,6 +26,21 @@ def test_what_will_happen_in_words():
     assert describe_prepared(known) == ["4 frames.", line]
     unknown = Prepared("r", "4 frames.", "CPU", 83_000_000, None, None, 300)
     assert describe_prepared(unknown)[1] == "CPU: 300 steps, needs about 83 MB."
+    tiled = Prepared("r", "4 frames.", "CPU", 83_000_000, 24_500_000_000, None, 1200, n_tiles=4)
+    assert describe_prepared(tiled)[1] == "CPU: 1200 steps, needs about 83 MB for one tile of 24.5 GB free memory."
+
+
+def test_tiles_are_said_as_they_end():
+    out = io.StringIO()
+    with Reporter(Console(file=out, force_terminal=False)) as reporter:
+        reporter.show(PartDone("r", "tile 5 of 16", 5, 16, "t", "300 steps."))
+        reporter.show(PartDone("r", "tile 9 of 16", 6, 16, "t", "300 steps."))
+        reporter.show(PartDone("r", "tile 7 of 16", 6, 16, None, "The disk is full.", "failed"))
+    assert out.getvalue().splitlines() == [
+        "Tile 5 of 16 is done: 300 steps.",
+        "Tile 9 of 16 is done (6 of 16 done): 300 steps.",
+        "Tile 7 of 16 failed (6 of 16 done): The disk is full.",
+    ]
 
 
 @pytest.mark.parametrize(

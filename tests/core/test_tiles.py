@@ -70,6 +70,15 @@ def test_neighbours_are_those_whose_weight_reaches_into_a_region():
     assert [one.index for one in found.neighbours((250, 250, 3, 3))] == [0, 1, 4, 5]
 
 
+@pytest.mark.parametrize("size", range(97, 321, 28))
+def test_whatever_the_field_a_size_that_is_large_enough_is_taken(size):
+    # Tiles of about one size might be smaller than their bands: then the last one is what is left.
+    found = plan((size, size), 96, reach_px=5, motion_px=3, blend_px=32)
+    total = sum(found.weight(one, np.arange(size), np.arange(size)) for one in found.tiles)
+    np.testing.assert_allclose(total, 1, atol=1e-6)
+    assert max(one.output[2] for one in found.tiles) <= 96
+
+
 def test_tiles_smaller_than_their_bands_are_refused():
     with pytest.raises(InputError, match=r"compute.tile_px: got 48 pixels; takes 80 pixels or more"):
         plan((256, 256), 48, blend_px=40)

@@ -45,6 +45,35 @@ def test_volumes_keep_channels_and_planes_apart(tmp_path, record):
     np.testing.assert_array_equal(np.moveaxis(array, 2, 1), result.reconstruction.compute())
 
 
+@pytest.mark.parametrize("planes", [0, 4])
+def test_what_programs_without_ome_go_by(tmp_path, record, finished, planes):
+    """ImageJ alone: planes in its order, one after the other, and the pixel size of the resolution tags."""
+    result = finished
+    if planes:
+        scene = np.random.default_rng(0).normal(size=(2, planes, 10, 12)).astype(np.float32)
+        motion = MotionLattice(np.zeros((3, 3, 2, 3, 4), np.float32), (-1.0,) * 3, (4.0,) * 3)
+        record = record.changed({"shape": (planes, 10, 12), "pixel_size_um": (0.5, 0.25, 0.2)})
+        writer = StoreWriter.create(tmp_path / "volume.zarr", record)
+        result = writer.finish("finished", Canvas(scene, (0.0,) * 3, (1.0,) * 3, 1), motion, {})
+    with tifffile.TiffFile(export_ome_tiff(result, tmp_path / "result.ome.tif")) as tiff:
+        (series,) = tiff.series
+        pixels = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Pixels"]
+        assert not tiff.is_imagej  # one place for a description: it holds OME's
+        assert pixels["DimensionOrder"] == "XYCZT"  # that of ImageJ's hyperstacks: channels first, time last
+        assert series.axes == ("TZCYX" if planes else "TCYX")
+        pages = [page.asarray() for page in tiff.pages]
+        offsets = [page.dataoffsets[0] for page in tiff.pages]
+        assert set(np.diff(offsets)) == {pages[0].nbytes}
+        assert {page.dtype for page in tiff.pages} == {np.dtype(np.float32)}
+        across, down = tiff.pages[0].resolution
+    stack = result.reconstruction.compute()
+    stack = np.moveaxis(stack, 1, 2) if planes else stack  # (t, [z,] c, y, x)
+    np.testing.assert_array_equal(np.stack(pages), stack.reshape(-1, *stack.shape[-2:]))
+    assert 1e4 / across == pytest.approx(result.pixel_size_um[-1])
+    assert 1e4 / down == pytest.approx(result.pixel_size_um[-2])
+    assert (pixels["PhysicalSizeY"], pixels.get("PhysicalSizeZ")) == (0.25, 0.5 if planes else None)
+
+
 def test_a_running_store_can_be_exported_too(tmp_path, running):
     result = open_result(running.path)
     array, _, _ = read_raw(export_ome_tiff(result, tmp_path / "now.tif"))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from napari_nstm.core.errors import InputError, NstmError, StoreError
 from napari_nstm.core.settings import Job
 from napari_nstm.core.warp import Canvas, MotionLattice
+from napari_nstm.io.record import FORMAT
 from napari_nstm.io.store import StoreWriter, check_output, describe, is_store, open_result
 
 
@@ -111,8 +112,9 @@ def test_what_is_no_store_is_said(tmp_path, kind):
 
 
 def test_a_store_of_a_newer_version_is_refused_but_known(finished):
-    rewrite(finished.path, lambda attributes: attributes["nstm"].update(format=2))
-    with pytest.raises(StoreError, match=r"store format 2, of a newer napari-nstm; this version reads up to 1"):
+    rewrite(finished.path, lambda attributes: attributes["nstm"].update(format=FORMAT + 1))
+    said = rf"store format {FORMAT + 1}, of a newer napari-nstm; this version reads up to {FORMAT}"
+    with pytest.raises(StoreError, match=said):
         open_result(finished.path)
     with pytest.raises(InputError, match="--overwrite"):
         check_output(finished.path)

@@ -18,7 +18,6 @@ from tests.io.guillotine import GUILLOTINE
 from napari_nstm.core.data import Comparison
 from napari_nstm.core.errors import InputError, StoreError
 from napari_nstm.core.warp import Canvas, MotionLattice
-from napari_nstm.io.record import FORMAT
 from napari_nstm.io.store import StoreWriter, check_output, is_store, load_checkpoint, open_result
 
 

@@ -50,6 +50,18 @@ def test_a_region_is_said_in_pixels():
     assert part == ("Region 64 × 48 at (10, 20)",)
 
 
+def test_tiles_and_a_part_of_the_frames_are_said():
+    one = {"compute": {"tile_px": 256, "scheduler": "tcp://10.0.0.1:8786"}, "frames": [4, 8]}
+    other = {"compute": {"tile_memory_gb": 2.5, "tile_overlap_px": 64}}
+    assert differences([job(), job(**one), job(**other)]) == [
+        ("All frames", "In one piece"),
+        ("Frames 4 to 11", "Tiles of 256 px"),
+        ("All frames", "Tiles of 2.5 GB at most, overlap 64 px"),
+    ]
+    # Who computes makes no difference.
+    assert differences([job(compute={"tile_px": 256}), job(compute={"tile_px": 256, "scheduler": "a"})]) == [(), ()]
+
+
 def test_where_results_go_makes_no_difference():
     assert differences([job(output={"path": "a.zarr"}), job(output={"path": "b.zarr"})]) == [(), ()]
 

@@ -112,6 +112,8 @@ def test_lines_that_are_no_events(line, tmp_path):
         ('{"command": "run", "job": {}, "base_dir": "."}', "command.run_id"),
         ('{"command": "run", "run_id": "a", "job": 3, "base_dir": "."}', "command.job"),
         ('{"command": "resume", "run_id": "a"}', "command.store"),
+        ('{"command": "resume", "run_id": "a", "store": "x", "steps": 2.5}', "command.steps"),
+        ('{"command": "resume", "run_id": "a", "store": "x", "steps": true}', "command.steps"),
         ('{"command": "stop"}', "command.run_id"),
         ('{"command": "show", "run_id": "a"}', "command.time_ms"),
         ('{"command": "show", "run_id": "a", "time_ms": true}', "command.time_ms"),

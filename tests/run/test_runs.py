@@ -10,6 +10,7 @@ import time
 
 import psutil
 import pytest
+from tests.io.tiled_store import write_whole
 from tests.run.stores import make_store
 
 from napari_nstm.core.errors import StoreError
@@ -90,6 +91,25 @@ def test_a_run_killed_in_a_slow_comparison_can_go_on(runs, new):
     assert [(run.path, run.title, run.step) for run in runs.interrupted()] == [(owing, "cells", 60)]
     assert runs.clear(max_bytes=0) != []
     assert owing.exists()
+
+
+def test_a_field_in_tiles_goes_on_with_its_tiles(runs):
+    path, empty = runs.new_path(), runs.new_path()
+    write_whole(path, tile_2={"status": "running"}, tile_4={"missing": True}, tile_5={"missing": True})
+    write_whole(empty, **{f"tile_{index}": {"missing": True} for index in range(6)})
+    assert [run.path for run in runs.interrupted()] == [path]
+    for file in [entry for store in (path, empty) for entry in (store, store / "zarr.json", store / "tiles")]:
+        if file.exists():
+            os.utime(file, (time.time() - 2 * 86_400,) * 2)
+    assert runs.clear() == [empty], "what its tiles reached is needed, though the whole has no checkpoint"
+
+
+def test_beside_a_result_elsewhere_no_note_is_left(runs, tmp_path):
+    path = make_store(tmp_path / "mine.zarr")
+    runs.claim(path, "mine")
+    assert note_path(path).exists()
+    runs.release(path)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["mine.zarr"]
 
 
 def test_a_claimed_store_is_refused_to_a_second_process(runs, new, other):

@@ -48,6 +48,14 @@ def test_a_job_file_says_what_was_said_and_nothing_else():
     assert (again.fit, again.output) == (full.fit, full.output)
 
 
+def test_tiles_and_a_part_of_the_frames_are_written_and_their_defaults_are_not():
+    known = dpc_job(compute={"tile_px": 256, "tile_overlap_px": None}, frames=(2, 10))
+    content = yaml.safe_load(as_job_file(known))
+    assert (content["compute"], content["frames"]) == ({"tile_px": 256}, [2, 10])
+    assert '"tile_px": 256' in as_python(known, Path())
+    assert "compute" not in yaml.safe_load(as_job_file(dpc_job(compute={"tile_px": None})))
+
+
 def test_what_is_not_valid_is_kept_as_it_is():
     wrong = dpc_job(acquisition={"wavelength_um": "green", "na_illumination_inner": 0.0})
     assert yaml.safe_load(as_job_file(wrong))["acquisition"] == wrong.acquisition
@@ -58,13 +66,14 @@ def test_paths_below_the_job_file_are_relative_and_others_whole(tmp_path):
     job = dpc_job(
         raw=str(tmp_path / "raw.tif"),
         acquisition={**DPC, "background": background},
-        fit={"motion_from": str(tmp_path.parent / "other.zarr")},
+        fit={"motion_from": str(tmp_path.parent / "other.zarr"), "start_from": str(tmp_path / "before.zarr")},
         output={"path": str(tmp_path / "result.zarr")},
     )
     short = with_paths(job, tmp_path, relative=True)
     assert (short.raw, short.output.path) == ("raw.tif", "result.zarr")
     assert short.acquisition["background"]["path"] == "more/empty.tif"
     assert short.fit.motion_from == str(tmp_path.parent / "other.zarr")
+    assert short.fit.start_from == "before.zarr"
     assert with_paths(short, tmp_path, relative=False) == job
 
 

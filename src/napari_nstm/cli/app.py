@@ -249,11 +249,11 @@ def export(
         int | None, typer.Option(metavar="N", help="Distance of vectors, in pixels; default: 32 along the longer side.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
-) -> None:
+) -> int:
     """Write a result in a format that other programs read."""
     from napari_nstm.cli.files import export_store
 
-    typer.echo(export_store(store, to, out, overwrite=overwrite, every_px=every_px))
+    return export_store(store, to, out, overwrite=overwrite, every_px=every_px)
 
 
 @app.command()

@@ -7,9 +7,10 @@ from typing import Any
 
 from rich.console import Console
 
+from napari_nstm.cli.fitting import INTERRUPTED
 from napari_nstm.cli.interrupt import Interrupt
 from napari_nstm.cli.progress import Counter
-from napari_nstm.core.errors import InputError
+from napari_nstm.core.errors import CancelledError, InputError
 
 _SUFFIXES = {
     "ome-tiff": ".ome.tif",
@@ -18,6 +19,7 @@ _SUFFIXES = {
     "job": "-job.yml",
     "provenance": "-provenance.json",
 }
+_EXPORT_OPTIONS = {"every_px": "--every-px"}
 _MOVIE_OPTIONS = {"size": "width", "comparison": "compare"}  # where they are not called as the parameter at fault
 
 
@@ -34,7 +36,7 @@ def make_movie(store: Path, out: Path, **options: Any) -> int:
         except InputError as error:
             raise InputError(_MOVIE_OPTIONS.get(error.field, error.field), error.got, error.takes) from error
     if info.cancelled:
-        return 130
+        return INTERRUPTED
     for notice in info.notices:
         counter.say(notice)
     which = "the first of " if info.path != out else ""  # of numbered pictures
@@ -43,10 +45,9 @@ def make_movie(store: Path, out: Path, **options: Any) -> int:
     return 0
 
 
-def export_store(store: Path, to: str, out: Path | None, *, overwrite: bool, every_px: int | None = None) -> Path:
-    """Write a result in another format and return the file."""
-    from napari_nstm.io import tables
-    from napari_nstm.io.export import export_ome_tiff
+def export_store(store: Path, to: str, out: Path | None, *, overwrite: bool, every_px: int | None = None) -> int:
+    """Write a result in another format, say where, and return the exit status; Ctrl-C leaves no file."""
+    from napari_nstm.io import export
     from napari_nstm.io.store import open_result
 
     if to not in _SUFFIXES:
@@ -55,15 +56,26 @@ def export_store(store: Path, to: str, out: Path | None, *, overwrite: bool, eve
         raise InputError("--every-px", f"{every_px} with {to}", "vectors: other formats have all pixels")
     result = open_result(store)
     target = out or result.path.with_name(result.path.stem + _SUFFIXES[to])
-    if to == "vectors-csv":
-        return tables.export_vectors_csv(result, target, every_px=every_px, overwrite=overwrite)
-    if to == "vectors-npz":
-        return tables.export_vectors_npz(result, target, every_px=every_px, overwrite=overwrite)
-    if to == "job":
-        return tables.export_job(result, target, overwrite=overwrite)
-    if to == "provenance":
-        return tables.export_provenance(result, target, overwrite=overwrite)
-    return export_ome_tiff(result, target, overwrite=overwrite)
+    console = Console(highlight=False)
+    with Counter(console, "Export") as counter, Interrupt(counter.say, "Stopping; no file is written.") as interrupt:
+        watched: dict[str, Any] = {"overwrite": overwrite, "on_progress": counter.show, "should_stop": interrupt}
+        try:
+            if to == "vectors-csv":
+                export.export_vectors_csv(result, target, every_px=every_px, **watched)
+            elif to == "vectors-npz":
+                export.export_vectors_npz(result, target, every_px=every_px, **watched)
+            elif to == "job":
+                export.export_job(result, target, overwrite=overwrite)
+            elif to == "provenance":
+                export.export_provenance(result, target, overwrite=overwrite)
+            else:
+                export.export_ome_tiff(result, target, **watched)
+        except CancelledError:
+            return INTERRUPTED
+        except InputError as error:
+            raise InputError(_EXPORT_OPTIONS.get(error.field, error.field), error.got, error.takes) from error
+    counter.say(str(target))
+    return 0
 
 
 def follow_points(store: Path, points: Path, out: Path, *, moments: int | None, overwrite: bool) -> list[str]:

@@ -64,6 +64,8 @@ class Prepared(Event):
         fits, where that is not known, or where a region means nothing.
     n_tiles
         Tiles that the field is divided into, one after another; 0: it is fitted at once. Memory is that of one of them.
+    tile_px
+        Rows and columns of a tile of the result in raw pixels, those at the far edges may be smaller; None: no tiles.
     """
 
     summary: str
@@ -78,6 +80,7 @@ class Prepared(Event):
     duration_ms: float = 0.0
     fits_px: tuple[int, int] | None = None
     n_tiles: int = 0
+    tile_px: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,13 @@ class FitSettings(Settings):
     coarse_to_fine: float = Field(
         default=0.8, ge=0, le=1, description="Share of the epochs in which granularity grows; 0 switches it off."
     )
+    scene_rests: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Share of the epochs, the first ones, in which the scene stays as it began and the motion alone is "
+        "fitted: for a fit that starts from another result.",
+    )
     static: bool = Field(default=False, description="No motion: it is never updated and all times are zero.")
     scene_learning_rate: float = Field(gt=0, description="Initial learning rate of the scene (Adam).")
     motion_learning_rate: float = Field(gt=0, description="Initial learning rate of the motion (Adam).")
@@ -196,7 +203,8 @@ class FitRequest(Settings):
         default=None,
         min_length=1,
         title="Start from another run",
-        description="Result whose scene and motion the fit starts from, of the same field; relative to the job.",
+        description="Result whose scene and motion the fit starts from, of the same field; relative to the job. It "
+        "helps where the sample moved alike and has not drifted.",
     )
     images_per_step: Annotated[int | None, Hint(group="advanced", none_means="as the method")] = Field(
         default=None,
@@ -324,6 +332,22 @@ class Job(Settings):
         return region
 
 
+# A fit that starts from another result has its fine detail already: fewer and shorter steps, and no coarsest level.
+_START_SHARE, _START_RATE = 0.6, 2 / 3
+_START_PYRAMID = ((1, 0.4), (0, 0.6))
+
+
+def _of_a_start(defaults: FitSettings) -> dict[str, Any]:
+    levels = {level for level, _ in defaults.pyramid}
+    pyramid = _START_PYRAMID if {1, 0} <= levels else ((0, 1.0),)
+    return {
+        "epochs": max(1, round(_START_SHARE * defaults.epochs)),
+        "pyramid": pyramid,
+        "coarse_to_fine": 0.0,
+        "scene_learning_rate": _START_RATE * defaults.scene_learning_rate,
+    }
+
+
 def resolve_fit(defaults: FitSettings, request: FitRequest) -> FitSettings:
     """Apply a job's `fit` part to the settings a preset gives.
 
@@ -332,7 +356,10 @@ def resolve_fit(defaults: FitSettings, request: FitRequest) -> FitSettings:
     pydantic.ValidationError
         If `advanced` names an unknown setting or an inadmissible value.
     """
-    changes: dict[str, Any] = {"seed": request.seed, "static": request.static, **request.advanced}
+    changes: dict[str, Any] = {"seed": request.seed, "static": request.static}
+    if request.start_from is not None:
+        changes |= _of_a_start(defaults)
+    changes |= request.advanced
     if request.epochs is not None:
         changes["epochs"] = request.epochs
     if not request.coarse_to_fine:

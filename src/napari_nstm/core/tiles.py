@@ -107,18 +107,18 @@ def plan_tiles(
         If tiles are smaller than a block or than the band of both seams; field `compute.tile_px`.
     """
     overlap = math.ceil((reach_px + motion_px + blend_px) / block_px) * block_px
-    least = max(block_px, 2 * blend_px, LEAST_REGION_PX)
+    least = math.ceil(max(2 * blend_px, LEAST_REGION_PX) / block_px) * block_px
+    if tile_px < least:
+        raise InputError("compute.tile_px", f"{tile_px} pixels", f"{least} pixels or more with these optics")
     sizes, outputs, fitted = [], [], []
     for n in field_px:
-        count = math.ceil(n / max(tile_px, 1))
+        count = math.ceil(n / tile_px)
         size = math.ceil(n / count / block_px) * block_px
         while count > 1 and size > tile_px:  # blocks round up
             count += 1
             size = math.ceil(n / count / block_px) * block_px
-            if size < least:
-                break
-        if tile_px < least or (count > 1 and size < least):
-            raise InputError("compute.tile_px", f"{tile_px} pixels", f"{least} pixels or more with these optics")
+        if count > 1 and size < least:  # tiles of about one size would be too small: the last one is what is left
+            size = tile_px // block_px * block_px
         starts = range(0, n, size)
         whole = min(n, math.ceil((size + 2 * overlap) / block_px) * block_px)
         # The last block of the field may be cut; a fitted part that ends with the field begins at a block all the same.

@@ -76,6 +76,8 @@ class Rates:
         Last over first learning rate.
     time_scale
         1, or 0 for a static fit: all times are taken as zero.
+    scene_begins
+        Step from which the scene is updated.
     system
         Learning rate of what a problem lets be refined.
     steadiness
@@ -88,12 +90,17 @@ class Rates:
     motion: Float[Array, ""]
     end: Float[Array, ""]
     time_scale: Float[Array, ""]
+    scene_begins: Float[Array, ""]
     system: Float[Array, ""]
     steadiness: Float[Array, ""]
 
     def granularity(self, step: Array) -> Float[Array, ""]:
         """Return alpha: it grows linearly to 1 over the coarse-to-fine part."""
         return jnp.where(self.coarse_steps > 0, jnp.clip(step / jnp.maximum(self.coarse_steps, 1.0), 0.0, 1.0), 1.0)
+
+    def scene_now(self, step: Array) -> Float[Array, ""]:
+        """Return the learning rate of the scene before it decays: none while it rests."""
+        return jnp.where(step >= self.scene_begins, self.scene, 0.0)
 
     def system_now(self, step: Array) -> Float[Array, ""]:
         """Return the learning rate of what is refined before it decays: none until the scene has taken shape."""
@@ -106,13 +113,16 @@ class Rates:
 
 def build_rates(settings: FitSettings, n_steps: int, *, given_motion: bool = False) -> Rates:
     """Collect a fit's numbers; a static fit, and one whose motion is given, never updates its motion."""
+    moves = not (settings.static or given_motion)
     numbers = {
         "n_steps": n_steps,
         "coarse_steps": settings.coarse_to_fine * n_steps,
         "scene": settings.scene_learning_rate,
-        "motion": 0.0 if settings.static or given_motion else settings.motion_learning_rate,
+        "motion": settings.motion_learning_rate if moves else 0.0,
         "end": settings.learning_rate_end,
         "time_scale": 0.0 if settings.static else 1.0,
+        # Where no motion is fitted, a scene that rests would leave nothing to do.
+        "scene_begins": settings.scene_rests * n_steps if moves else 0.0,
         "system": settings.system_learning_rate,
         "steadiness": settings.motion_steadiness,
     }

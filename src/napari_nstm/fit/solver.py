@@ -221,6 +221,24 @@ class Solver:
             return np.asarray(gathered(parts), np.float32)
         return np.concatenate([frames for _, frames in parts])[np.argsort(np.concatenate(times_of), kind="stable")]
 
+    def misfit(self, state: FitState) -> float:
+        """Return the weighted mean squared error of all measurements at full size; compiles what `residual` does too."""
+        problem = self._tuned(state, 0)
+        errors = []
+        for index in range(problem.n_batches):
+            times, data = problem.batch(state.key, jnp.asarray(index))
+            prediction, target, weight = predict(
+                problem,
+                state.params,
+                data,
+                times * self.rates.time_scale,
+                self.alpha(state),
+                architecture=self.model.architecture,
+            )
+            weight = jnp.broadcast_to(weight, prediction.shape)
+            errors.append(float(jnp.sum(weight * (prediction - target) ** 2) / jnp.maximum(jnp.sum(weight), 1e-12)))
+        return float(np.mean(errors))
+
     def save(self, state: FitState) -> dict[str, NDArray[np.generic]]:
         """Return the state as named arrays."""
         return flatten_state(state)

@@ -101,7 +101,7 @@ def run_steps(
         direction, optimizer = _ADAM.update(gradient, state.optimizer)
         decay = rates.decay(state.step)
         rate = {
-            "scene": rates.scene * decay,
+            "scene": rates.scene_now(state.step) * decay,
             "motion": rates.motion * decay,
             "system": rates.system_now(state.step) * decay,
         }

@@ -11,6 +11,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from napari_nstm.core.errors import StoreError
 from napari_nstm.io._atomic import write_bytes
 
 SPACE = {2: ("y", "x"), 3: ("z", "y", "x")}
@@ -104,8 +105,17 @@ def write_group(path: Path, attributes: Mapping[str, Any]) -> None:
 
 
 def open_array(path: Path) -> zarr.Array[Any]:
-    """Open an array for reading."""
-    return zarr.open_array(path, mode="r")
+    """Open an array of a store for reading.
+
+    Raises
+    ------
+    StoreError
+        If it is missing or cannot be read.
+    """
+    try:
+        return zarr.open_array(path, mode="r")
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        raise StoreError(f"{path.parent} is damaged: its array {path.name} is missing or cannot be read.") from error
 
 
 def _create(

@@ -76,9 +76,11 @@ class ImageWriter:
         write_group(self.path, attributes)
 
     def _factors(self, step: tuple[int, ...]) -> tuple[int, ...]:
-        """Return by what the next level is coarser: planes only once they are no further apart than pixels."""
-        sizes = [p * s for p, s in zip(self.pixel_size_um, step, strict=True)]
-        return (*(2 if size <= sizes[-1] else 1 for size in sizes[:-2]), 2, 2)
+        """Return by what the next level is coarser: along z only while planes are no further apart than pixels."""
+        if len(step) == 2:
+            return (2, 2)
+        z, _, x = (p * s for p, s in zip(self.pixel_size_um, step, strict=True))
+        return (2 if z <= x and self.array.shape[2] > step[0] else 1, 2, 2)
 
     def _metadata(self, steps: Sequence[tuple[int, ...]], windows: Sequence[dict[str, float]]) -> dict[str, Any]:
         from yaozarrs import v05

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     import dask.array as da
 
     from napari_nstm.io.tiled import TiledResults
+
+_Lattice = TypeVar("_Lattice", Canvas, MotionLattice)
 
 CHECKPOINT, WEIGHTS = "checkpoint.npz", "weights.npz"
 ARRAYS = ("canvas", "motion_lattice", "reconstruction", "conventional", "motion", "residual", "seams")
@@ -137,8 +139,23 @@ class StoredResult:
         """Whether the field was divided into tiles, each a result of its own."""
         return self.record.tiles is not None
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is something to show; of a run that goes on: as of when it was opened."""
+        if self.status != "running":
+            return True
+        return bool(self._tiles.results) if self.is_tiled else self._motion is not None
+
     def check_shown(self) -> None:
-        """Make sure that there is something to show, and read it from the disk; raises like `canvas`."""
+        """Make sure that there is something to show, and read it from the disk.
+
+        Raises
+        ------
+        StoreError
+            If the run has not checkpointed yet, or the store is damaged.
+        """
+        if not self.is_tiled:
+            self.canvas()
         self.motion()
 
     def canvas(self) -> Canvas:
@@ -151,16 +168,21 @@ class StoredResult:
         """
         if self.is_tiled:
             raise StoreError(f"{self.path} is in tiles: each of them has a lattice of its own.")
-        return self._lattices[0]
+        self._check_read()
+        self.motion()  # both at once: what was read can be shown whatever becomes of the store
+        return self._canvas_read
 
     def motion(self) -> MotionLattice:
-        """Return the motion on its lattice; raises like `canvas`, but for tiles, whose motion is blended."""
-        return self._motion_of_tiles if self.is_tiled else self._lattices[1]
+        """Return the motion on its lattice, of tiles blended; raises like `check_shown`."""
+        if self.status == "running" and self.is_tiled:
+            return self._motion_blended
+        self._check_read()
+        return self._motion_read
 
     def scene_at(self, time_ms: float) -> Float:
         """Render the scene at a time (clamped to the acquisition): (c, [z,] y, x) in physical units.
 
-        Of tiles that have not begun yet: NaN.
+        NaN where tiles have not begun yet.
         """
         if self.is_tiled:
             return self._tiles.scene_at(time_ms)
@@ -169,8 +191,7 @@ class StoredResult:
     def coarse_scene_at(self, time_ms: float, step_px: tuple[float, ...]) -> Float:
         """Render the scene at every so many pixels only: (c, [z,] y, x), sample 0 where the result's is."""
         if self.is_tiled:
-            whole = self._tiles.scene_at(time_ms)
-            return whole[(slice(None), *(slice(None, None, round(step)) for step in step_px))]
+            return self._tiles.scene_at(time_ms, step_px)
         shape = tuple(math.ceil(n / step) for n, step in zip(self.shape, step_px, strict=True))
         return self._rendered_at(time_ms, positions(shape, step_px))
 
@@ -264,15 +285,19 @@ class StoredResult:
         StoreError
             If it is not there, or cannot be read.
         """
+        times = self.comparison_times_ms(name)
+        images = np.asarray(_open(self.path / name / "0")[...], np.float32)
+        return Comparison(name, times, images)
+
+    def comparison_times_ms(self, name: str) -> tuple[float, ...]:
+        """Return the moments of a comparison; raises like `comparison`."""
         if name not in self.comparison_names:
             raise StoreError(f"{self.path} holds no {name} images.")
-        images = np.asarray(_open(self.path / name / "0")[...], np.float32)
         try:
             content = json.loads((self.path / name / "zarr.json").read_bytes())
-            times = tuple(float(t) for t in content["attributes"]["nstm"]["times_ms"])
+            return tuple(float(t) for t in content["attributes"]["nstm"]["times_ms"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{self.path} is damaged: the times of {name} cannot be read.") from error
-        return Comparison(name, times, images)
 
     @cached_property
     def residual(self) -> da.Array | None:
@@ -283,6 +308,8 @@ class StoredResult:
 
     def weights(self) -> State:
         """Return weights and optimiser state by '/'-joined names; of an unfinished run: the newest checkpoint's."""
+        if self.is_tiled:
+            raise StoreError(f"{self.path} is in tiles: each of them has weights of its own.")
         if self.status == "running":
             return _checkpoint(self.path).state
         return read_weights(self.path / WEIGHTS)
@@ -304,30 +331,34 @@ class StoredResult:
     def _tiles(self) -> TiledResults:
         from napari_nstm.io.tiled import TiledResults
 
-        return TiledResults(self.path, self.record)
+        return TiledResults(self.path, self.record, ended_only=self.status != "running")
 
     @cached_property
-    def _motion_of_tiles(self) -> MotionLattice:
-        if self.status == "running":
-            return self._tiles.motion()
-        return self._read_motion()
+    def _motion_blended(self) -> MotionLattice:
+        return self._tiles.motion()
 
-    def _read_motion(self) -> MotionLattice:
-        motion = _open(self.path / "motion_lattice")
-        try:
-            return motion_from(motion[...], motion.attrs)
-        except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"{self.path} is damaged: {error}.") from error
-
-    @cached_property
-    def _lattices(self) -> tuple[Canvas, MotionLattice]:
-        if self._canvas is not None and self._motion is not None:
-            return self._canvas, self._motion
-        if self.status == "running":
+    def _check_read(self) -> None:
+        if self.status == "running" and self._motion is None:
             raise StoreError(f"{self.path} holds nothing to show yet: its run has not reached a checkpoint.")
+
+    # Apart: of the many tiles of a field the motion alone is often wanted, and it is small.
+
+    @cached_property
+    def _canvas_read(self) -> Canvas:
+        if self._canvas is not None:
+            return self._canvas
+        return self._lattice("canvas", canvas_from)
+
+    @cached_property
+    def _motion_read(self) -> MotionLattice:
+        if self._motion is not None:
+            return self._motion
+        return self._lattice("motion_lattice", motion_from)
+
+    def _lattice(self, name: str, made: Callable[[NDArray[Any], Mapping[str, Any]], _Lattice]) -> _Lattice:
+        array = _open(self.path / name)
         try:
-            canvas = _open(self.path / "canvas")
-            return canvas_from(canvas[...], canvas.attrs), self._read_motion()
+            return made(np.asarray(array[...]), array.attrs)
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{self.path} is damaged: {error}.") from error
 
@@ -423,9 +454,7 @@ def _root_attributes(path: Path) -> Mapping[str, Any]:
 
 
 def _open(path: Path) -> Any:
+    # zarr is not needed to look at a record.
     from napari_nstm.io._arrays import open_array
 
-    try:
-        return open_array(path)
-    except (FileNotFoundError, ValueError, KeyError) as error:
-        raise StoreError(f"{path.parent} is damaged: its array {path.name} is missing or cannot be read.") from error
+    return open_array(path)

@@ -21,6 +21,7 @@ from napari_nstm.io.result import StoredResult
 from napari_nstm.run.claims import read_note
 
 _SHOWN = 4  # values of a list that are written out
+_OTHER_RUNS = frozenset({"motion_from", "start_from"})
 _COPIES = ".npy"  # a store's own copies of arrays are called as the setting, not as the user's file
 
 
@@ -142,6 +143,9 @@ def _settings(source: Job | Mapping[str, Any]) -> dict[str, _Said]:
     if not job.raw.endswith(_COPIES):
         found["raw"] = _Said(job.raw, f"Frames {Path(job.raw).name}", is_file=True)
     found["region"] = _Said(job.region, _region(job))
+    found["frames"] = _Said(job.frames, _frames(job))
+    compute = job.compute
+    found["compute"] = _Said((compute.tile_px, compute.tile_memory_gb, compute.tile_overlap_px), _tiles(job))
     found.update(sorted(_fields("fit", job.fit), key=lambda one: one[0] == "fit.seed"))  # which means least, last
     found.update(_acquisition(job, known))
     found["output.times"] = _said("times", type(job.output).model_fields["times"], job.output.times)
@@ -160,6 +164,23 @@ def _region(job: Job) -> str:
         return "Whole field"
     row, column, height, width = job.region
     return f"Region {height} × {width} at ({row}, {column})"
+
+
+def _frames(job: Job) -> str:
+    if job.frames is None:
+        return "All frames"
+    first, n = job.frames
+    return f"Frames {first} to {first + n - 1}"
+
+
+def _tiles(job: Job) -> str:
+    compute = job.compute
+    if not compute.in_tiles:
+        return "In one piece"
+    parts = [] if compute.tile_px is None else [f"of {compute.tile_px} px"]
+    parts += [] if compute.tile_memory_gb is None else [f"of {compute.tile_memory_gb:g} GB at most"]
+    parts += [] if compute.tile_overlap_px is None else [f"overlap {compute.tile_overlap_px} px"]
+    return f"Tiles {', '.join(parts)}"
 
 
 def _acquisition(job: Job, known: Modality | None) -> Iterator[tuple[str, _Said]]:
@@ -183,7 +204,7 @@ def _fields(prefix: str, model: BaseModel) -> Iterator[tuple[str, _Said]]:
             yield from ((key, said) for key, said in _fields(dotted, value) if key != f"{dotted}.kind")
         elif name == "advanced" and isinstance(value, Mapping):
             yield from _plain(prefix, value)
-        elif hint_of(info).array or name == "motion_from":
+        elif hint_of(info).array or name in _OTHER_RUNS:
             if value is not None and not str(value).endswith(f"{name}{_COPIES}"):
                 yield dotted, _Said(value, f"{_label(name, info)} {Path(str(value)).name}", is_file=True)
         else:

@@ -156,9 +156,20 @@ class Child:
         """
         return self._begin("estimate", {**_described(job, base_dir), "overwrite": overwrite}, raw)
 
-    def resume(self, store: str | Path, raw: Raw = None) -> str:
-        """Go on with the run of a store, from its last checkpoint; returns the id of its events."""
-        return self._begin("resume", {"store": str(Path(store).absolute())}, raw)
+    def resume(self, store: str | Path, raw: Raw = None, *, steps: int | None = None) -> str:
+        """Go on with the run of a store, from its last checkpoint; returns the id of its events.
+
+        Parameters
+        ----------
+        store
+            The store.
+        raw
+            Raw data in place of those it names; they must be the same.
+        steps
+            So many steps beyond the end of the run; a run that is finished goes on with them.
+        """
+        beyond = {} if steps is None else {"steps": steps}
+        return self._begin("resume", {"store": str(Path(store).absolute()), **beyond}, raw)
 
     def show(self, run_id: str, time_ms: float) -> None:
         """Let the previews of a run show this moment from now on (default: the middle frame's)."""

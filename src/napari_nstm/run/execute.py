@@ -99,7 +99,7 @@ def _execute(
         yield conventional_preview(comparisons[0], plan, grid, run_id, controls.preview_time())
         yield Working(run_id, "Compiling", compiling=True)
         with device_errors():
-            state = patience.do(solver.init)
+            state = patience.do(lambda: _first_state(plan, solver))
         if controls.should_stop():
             raise StopAskedError
     except StopAskedError:
@@ -219,6 +219,11 @@ def _record(plan: Plan, solver: Solver, run_id: str) -> StoreRecord:
         notices=plan.notices,
         n_steps=solver.n_steps,
     )
+
+
+def _first_state(plan: Plan, solver: Solver) -> FitState:
+    state = solver.init()
+    return state if plan.start is None else plan.start.state(solver, state)
 
 
 def _session(plan: Plan, stored: StoredResult | None) -> str:

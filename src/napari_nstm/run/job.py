@@ -118,8 +118,10 @@ def with_absolute_paths(job: Job, base_dir: Path, array_paths: Mapping[str, str]
     for dotted, path in array_paths.items():
         acquisition = replace_dotted(acquisition, dotted, _absolute(base_dir, path))
     fit = job.fit
-    if fit.motion_from is not None:
-        fit = fit.model_copy(update={"motion_from": _absolute(base_dir, fit.motion_from)})
+    others = {name: getattr(fit, name) for name in ("motion_from", "start_from")}
+    named = {name: _absolute(base_dir, path) for name, path in others.items() if path is not None}
+    if named:
+        fit = fit.model_copy(update=named)
     return job.model_copy(update={"raw": _absolute(base_dir, job.raw), "acquisition": acquisition, "fit": fit})
 
 

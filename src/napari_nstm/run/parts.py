@@ -24,8 +24,8 @@ class Part:
     name
         What the user knows it as (`tile 3 of 16`).
     command
-        `{"do": "tile", "store": PATH, "index": 3}`, or `{"do": "job", "job": {...}, "base_dir": PATH,
-        "overwrite": false}`.
+        `{"do": "tile", "store": PATH, "index": 3}` (and `"device"`, where it is not the plan's), or
+        `{"do": "job", "job": {...}, "base_dir": PATH, "overwrite": false}`.
     after
         Index of the part that must be done before this one begins; None: none.
     """
@@ -101,7 +101,7 @@ def _begin(command: Mapping[str, Any], controls: Controls) -> Generator[Event, N
     if command["do"] == "tile":
         from napari_nstm.run.tiled.run import run_tile
 
-        return run_tile(command["store"], command["index"], controls)
+        return run_tile(command["store"], command["index"], controls, device=command.get("device"))
     from napari_nstm.run.batch import run_job
 
     return run_job(command["job"], command["base_dir"], controls, overwrite=command["overwrite"])

@@ -16,11 +16,13 @@ from napari_nstm.core.errors import InputError
 from napari_nstm.core.settings import AcquisitionSettings, FitSettings, Job
 from napari_nstm.imaging import registry
 from napari_nstm.imaging.base import Modality
+from napari_nstm.imaging.frame_range import cut_frames
 from napari_nstm.imaging.region import cropped, uncropped
 from napari_nstm.io.raw import read_raw, to_axes
 from napari_nstm.io.store import check_output
 from napari_nstm.run.given_motion import GivenMotion, read_motion
 from napari_nstm.run.job import acquisition_settings, fit_settings, store_path, with_absolute_paths
+from napari_nstm.run.start import Start, read_start
 
 if TYPE_CHECKING:
     import jax
@@ -52,6 +54,8 @@ class CheckedJob:
         Sentences for the user.
     given_motion
         The motion of another run that is taken; None: it is fitted.
+    start
+        Another run that the fit starts from; None: it begins anew.
     """
 
     job: Job
@@ -66,6 +70,7 @@ class CheckedJob:
     output_times_ms: tuple[float, ...]
     notices: tuple[str, ...]
     given_motion: GivenMotion | None
+    start: Start | None
 
     def normalised_time(self, time_ms: float) -> float:
         """Turn a time in ms into the model's, in [-1, 1]."""
@@ -150,8 +155,10 @@ def check_job(
         field = "compute.tile_px" if job.compute.tile_px is not None else "compute.tile_memory_gb"
         raise InputError(field, f"tiles with {modality.title}", "nothing: every pixel of it sees the whole scene")
     whole = frames = read_frames(job, modality, settings, raw, folder)
+    if job.frames is not None:
+        frames, settings = cut_frames(modality, frames, settings, job.frames)
     if job.region is not None:
-        frames, settings = cropped(modality, whole, settings, job.region)
+        frames, settings = cropped(modality, frames, settings, job.region)
     given = settings
     settings, found = modality.estimate(frames, given)
     if settings is not given:
@@ -165,6 +172,10 @@ def check_job(
     fit = fit_settings(job, modality, frames, settings)
     frame_times = tuple(float(t) for t in modality.frame_times_ms(frames, settings))
     motion = None if job.fit.motion_from is None else read_motion(folder / Path(job.fit.motion_from).expanduser())
+    start = None
+    if job.fit.start_from is not None and resumed_store is None:
+        start = read_start(folder / Path(job.fit.start_from).expanduser())
+        notices.append(f"The fit starts from the result of run {start.stored.record.run_id}.")
     if resumed_store is None:
         check_output(store_path(job, folder), overwrite)
     return CheckedJob(
@@ -180,6 +191,7 @@ def check_job(
         output_times_ms=_output_times(job.output.times, frame_times, modality.moments_ms(frames, settings)),
         notices=tuple(notices),
         given_motion=motion,
+        start=start,
     )
 
 

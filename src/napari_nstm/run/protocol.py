@@ -1,8 +1,9 @@
 """What a child process and its parent say to each other: JSON lines, arrays beside them as .npy files.
 
 Parent to child: `{"command": "run", "run_id": ..., "job": {...}, "base_dir": ...}`, `estimate` with the same,
-`{"command": "resume", ...}`, `{"command": "stop", "run_id": ...}`, `pause` and `go_on` with the same,
-`{"command": "show", "run_id": ..., "time_ms": ...}` and `{"command": "quit"}`. Child to parent: one event a line.
+`{"command": "resume", "run_id": ..., "store": ..., "steps": ...}` (with steps beyond its end, or without),
+`{"command": "stop", "run_id": ...}`, `pause` and `go_on` with the same, `{"command": "show", "run_id": ...,
+"time_ms": ...}` and `{"command": "quit"}`. Child to parent: one event a line.
 No pickle: nothing that is read can run.
 """
 
@@ -188,6 +189,9 @@ def decode_command(line: str) -> dict[str, Any]:
             value = content[name] = float(value)
         if not isinstance(value, kind):
             raise InputError(f"command.{name}", repr(value)[:60], f"a {kind.__name__}")
+    steps = content.get("steps")
+    if content["command"] == "resume" and steps is not None and type(steps) is not int:
+        raise InputError("command.steps", repr(steps)[:60], "an int")
     return content
 
 

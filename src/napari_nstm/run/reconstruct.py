@@ -172,7 +172,7 @@ def iter_resume(
     controls = _controls(run_id, should_stop, should_pause, preview_time)
     yield Working(controls.run_id, "Preparing")
     if stored.is_tiled:
-        yield from resume_tiled(path, raw, controls)
+        yield from resume_tiled(path, raw, controls, device=device)
         return
     job = stored.job
     if device is not None:

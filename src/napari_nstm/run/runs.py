@@ -107,7 +107,7 @@ class RunFolder:
     def release(self, path: Path) -> None:
         """Say that the run has ended: it can be resumed. Its store is kept while this process lives."""
         note = read_note(path)
-        if not path.exists():
+        if not path.exists() or path.parent != self.path:  # beside a result that lies elsewhere nothing is left
             note_path(path).unlink(missing_ok=True)
         elif note:
             write_note(path, {**note, "running": False})
@@ -190,7 +190,10 @@ class RunFolder:
 def _interrupted(path: Path) -> InterruptedRun | None:
     try:
         record = read_record(path)
-        if record.status == "running" and (path / CHECKPOINT).exists():
+        if record.status == "running" and record.tiles is not None:
+            if not open_result(path).is_shown:
+                return None
+        elif record.status == "running" and (path / CHECKPOINT).exists():
             record = open_result(path).record
         elif not (record.status == "finished" and record.awaits_comparisons):
             return None
@@ -205,7 +208,10 @@ def _interrupted(path: Path) -> InterruptedRun | None:
 def _is_empty(path: Path) -> bool:
     """Whether a run ended before its first checkpoint."""
     try:
-        return read_record(path).status == "running" and not (path / CHECKPOINT).exists()
+        record = read_record(path)
+        if record.tiles is not None:
+            return record.status == "running" and not open_result(path).is_shown
+        return record.status == "running" and not (path / CHECKPOINT).exists()
     except NstmError:  # no store at all, or damaged: it goes by its age
         return False
 
@@ -219,7 +225,7 @@ def _is_needed(path: Path) -> bool:
 
 def _last_change(path: Path) -> datetime:
     changed = 0.0
-    for file in (path, path / "zarr.json", path / CHECKPOINT):
+    for file in (path, path / "zarr.json", path / CHECKPOINT, path / "tiles"):
         with suppress(OSError):
             changed = max(changed, file.stat().st_mtime)
     return datetime.fromtimestamp(changed, UTC)

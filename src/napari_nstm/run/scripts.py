@@ -67,8 +67,8 @@ def shortened(job: Job) -> Job:
         acquisition = _said(acquisition, settings)
     content = job.model_dump(mode="json", exclude_unset=True)
     fit = {"preset": job.fit.preset, **_said(content.get("fit", {}), job.fit)}
-    output = _said(content.get("output", {}), job.output)
-    parts = {**content, "acquisition": acquisition, "fit": fit, "output": output}
+    output, compute = (_said(content.get(name, {}), getattr(job, name)) for name in ("output", "compute"))
+    parts = {**content, "acquisition": acquisition, "fit": fit, "output": output, "compute": compute}
     return Job.model_validate({key: value for key, value in parts.items() if value is not None and value != {}})
 
 
@@ -96,8 +96,9 @@ def with_paths(job: Job, folder: Path, *, relative: bool) -> Job:
         acquisition = replace_dotted(acquisition, dotted, written(path))
     content = job.model_dump(mode="json", exclude_unset=True)
     content |= {"raw": written(job.raw), "acquisition": acquisition}
-    if job.fit.motion_from is not None:
-        content["fit"]["motion_from"] = written(job.fit.motion_from)
+    for name in ("motion_from", "start_from"):
+        if getattr(job.fit, name) is not None:
+            content["fit"][name] = written(getattr(job.fit, name))
     content["output"] = {**content.get("output", {}), "path": written(job.output.path)}
     return Job.model_validate(content)
 

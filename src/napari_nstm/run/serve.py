@@ -170,7 +170,7 @@ def _events_of(command: dict[str, Any], inbox: Inbox) -> Generator[Event, None, 
         "run_id": run_id,
     }
     if command["command"] == "resume":
-        return iter_resume(command["store"], raw, **controls)
+        return iter_resume(command["store"], raw, steps=command.get("steps"), **controls)
     job = job_from_mapping(command["job"])
     base_dir, overwrite = command["base_dir"], bool(command.get("overwrite", False))
     if command["command"] == "estimate":

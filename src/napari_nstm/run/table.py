@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 
 from napari_nstm.core.errors import InputError
 from napari_nstm.run.batch import BatchJob
-from napari_nstm.run.job import job_from_mapping, load_job, replace_dotted
+from napari_nstm.run.job import job_from_mapping, load_job, replace_dotted, store_path
 
 _TABLES = {".csv": ",", ".tsv": "\t"}
 _TEMPLATE = "job"
@@ -39,9 +40,20 @@ def read_batch(files: Sequence[Path]) -> list[BatchJob]:
         else:
             job, base_dir = load_job(path)
             found.append(BatchJob(path.name, job, base_dir))
+    found = [replace(one, after=_before(one, found[:index])) for index, one in enumerate(found)]
     if not found:
         raise InputError("batch", "no jobs", "job files, or tables with a row for each job")
     return found
+
+
+def _before(one: BatchJob, earlier: Sequence[BatchJob]) -> int | None:
+    """Return the index of the earlier job whose result a job starts from; None where it needs none of them."""
+    start = one.job.fit.start_from
+    if start is None:
+        return None
+    wanted = (one.base_dir / Path(start).expanduser()).absolute()
+    places = [store_path(other.job, other.base_dir) for other in earlier]
+    return places.index(wanted) if wanted in places else None
 
 
 def _rows(path: Path) -> list[BatchJob]:

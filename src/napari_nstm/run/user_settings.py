@@ -35,12 +35,15 @@ class Fragment:
         As in a job.
     times
         Moments to reconstruct, as `output.times` of a job.
+    compute
+        As in a job.
     """
 
     modality: str
     acquisition: Mapping[str, Any] = field(default_factory=dict)
     fit: Mapping[str, Any] = field(default_factory=dict)
     times: int | tuple[float, ...] | None = None
+    compute: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ class UserSettings:
 def _content(fragment: Fragment) -> dict[str, Any]:
     times = list(fragment.times) if isinstance(fragment.times, tuple) else fragment.times
     output = {} if times is None else {"output": {"times": times}}
-    parts = {"acquisition": dict(fragment.acquisition), "fit": dict(fragment.fit)}
+    parts = {"acquisition": dict(fragment.acquisition), "fit": dict(fragment.fit), "compute": dict(fragment.compute)}
     return {"modality": fragment.modality, **{name: part for name, part in parts.items() if part}, **output}
 
 
@@ -164,16 +167,16 @@ def _fragment(content: Any) -> Fragment:
     takes = "settings as they were kept"
     if not isinstance(content, Mapping) or not isinstance(content.get("modality"), str):
         raise InputError("preset", "it names no method", takes)
-    parts = [content.get(name, {}) for name in ("acquisition", "fit", "output")]
+    parts = [content.get(name, {}) for name in ("acquisition", "fit", "output", "compute")]
     if not all(isinstance(part, Mapping) for part in parts):
         raise InputError("preset", "it holds no settings", takes)
-    acquisition, fit, output = parts
+    acquisition, fit, output, compute = parts
     times = output.get("times")
     if isinstance(times, list) and all(_is_number(time) for time in times):
         times = tuple(float(time) for time in times)
     elif times is not None and not (isinstance(times, int) and not isinstance(times, bool)):
         raise InputError("preset", "its time points are no numbers", takes)
-    return Fragment(content["modality"], dict(acquisition), dict(fit), times)
+    return Fragment(content["modality"], dict(acquisition), dict(fit), times, dict(compute))
 
 
 def _is_number(value: Any) -> bool:

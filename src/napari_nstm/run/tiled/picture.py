@@ -20,7 +20,7 @@ _MOTION_SAMPLES = 32  # along the longest axis
 
 
 class WholePicture:
-    """The whole field as far as it is reconstructed; 0 where no tile has begun.
+    """The whole field as far as it is reconstructed; where no tile has begun, 0 or what it began with.
 
     Parameters
     ----------
@@ -40,6 +40,11 @@ class WholePicture:
         self._scene = np.zeros((len(record.channels), *_sampled(shape, self._step)), np.float32)
         self._motion = np.zeros((len(shape), *_sampled(shape, self._motion_step)), np.float32)
         self._factor = [n / m for n, m in zip(shape[-2:], plan.field_px, strict=True)]
+
+    def begin(self, scene: Float) -> None:
+        """Show a picture of the whole field, (c, [z,] y, x), until tiles take their places."""
+        where = (slice(None), *(slice(None, None, step) for step in self._step))
+        self._scene[...] = scene[where]
 
     def put(self, tile: Tile, preview: Preview) -> None:
         """Put what a tile has reached into its place."""

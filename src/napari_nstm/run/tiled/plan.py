@@ -119,7 +119,8 @@ def create_store(plan: TiledPlan, run_id: str, *, overwrite: bool) -> Path:
         If it cannot be written.
     """
     whole = plan.whole
-    writer = keep_raw(whole, _record(plan, run_id), overwrite=overwrite)
+    record = _record(plan, run_id).with_session("began", whole.device_words, versions())
+    writer = keep_raw(whole, record, overwrite=overwrite)
     folder = writer.path / "tiles"
     kept = writer.record.job
     job: dict[str, Any] = {**kept, "output": {**kept.get("output", {}), "times": list(whole.output_times_ms)}}
@@ -209,7 +210,7 @@ def _largest(need: Callable[[int], int], memory_gb: float, least: int, most: int
             low = middle
         else:
             high = middle - 1
-    return low * block
+    return min(low * block, max(most, least))
 
 
 def _embedded(array: NDArray[Any], field: tuple[int, int], size: tuple[int, int], region: Region) -> NDArray[Any]:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import threading
+import time
+from collections.abc import Generator, Mapping
 from concurrent.futures import wait
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import CancelledError, InputError, StoreError
 from napari_nstm.core.events import Event, Finished, Status, Working
+from napari_nstm.core.settings import Job
 from napari_nstm.core.tiles import Tile, tile_path
+from napari_nstm.imaging import registry
+from napari_nstm.io._atomic import remove_folder
 from napari_nstm.io.blend import blend_tiles
 from napari_nstm.io.result import CHECKPOINT, is_store, read_record
-from napari_nstm.io.store import StoredResult, StoreRecord, open_result
+from napari_nstm.io.store import StoredResult, StoreRecord, StoreWriter, open_result
+from napari_nstm.run.execute import Opened, execute
 from napari_nstm.run.failures import in_plain_words
+from napari_nstm.run.job import acquisition_settings, with_fit
 from napari_nstm.run.patience import Controls, Patience
+from napari_nstm.run.plan import make_plan, read_frames
 from napari_nstm.run.result import Result
 from napari_nstm.run.tiled.plan import tile_job
 
@@ -44,19 +53,52 @@ def is_done(store: Path, tile: Tile) -> bool:
     return is_store(path) and read_record(path).status in ("finished", "diverged")
 
 
-@in_plain_words
-def run_tile(store: str | Path, index: int, controls: Controls) -> Generator[Event, None, None]:
-    """Reconstruct a tile of a planned store, yielding its events; the last is `Finished`.
+def check_unchanged(record: StoreRecord, found: Mapping[str, str]) -> None:
+    """Refuse data that are not those of the plan.
 
-    One that is done says so at once; one that was interrupted goes on from its checkpoint.
+    Parameters
+    ----------
+    record
+        Of the whole.
+    found
+        SHA-256 of the data as they are now, by the setting's name; those that only tiles have are left out.
 
     Raises
     ------
     InputError
-        If there is no such tile or store.
+        Names what has changed.
     """
-    from napari_nstm.run.reconstruct import iter_reconstruct, iter_resume
+    for name, digest in record.input_hashes.items():
+        if found.get(name, digest) != digest:
+            field = name if name == "raw" else f"acquisition.{name}"
+            raise InputError(field, "data that have changed since the run began", "the data it began with")
 
+
+@in_plain_words
+def run_tile(
+    store: str | Path, index: int, controls: Controls, *, device: str | None = None
+) -> Generator[Event, None, None]:
+    """Reconstruct a tile of a planned store, yielding its events; the last is `Finished`.
+
+    One that is done says so at once; one that was interrupted goes on from its checkpoint.
+
+    Parameters
+    ----------
+    store, index
+        The store of the whole, and which of its tiles, from 0.
+    controls
+        What can be asked of the run.
+    device
+        Another device than the plan's.
+
+    Raises
+    ------
+    InputError
+        If there is no such tile or store, or the data have changed since they were planned.
+    """
+    from napari_nstm.run.reconstruct import iter_resume
+
+    began = time.monotonic()
     path = Path(store).absolute()
     record = tiled_record(path)
     n = 0 if record.tiles is None else len(record.tiles.tiles)
@@ -71,17 +113,32 @@ def run_tile(store: str | Path, index: int, controls: Controls) -> Generator[Eve
         status: Status = "diverged" if done.status == "diverged" else "finished"
         yield Finished(controls.run_id, status, str(target), "It was done before.", result)
         return
-    asked: dict[str, Any] = {
-        "should_stop": controls.should_stop,
-        "should_pause": controls.should_pause,
-        "preview_time": controls.preview_time,
-        "run_id": controls.run_id,
-    }
-    if is_store(target) and (read_record(target).status == "stopped" or (target / CHECKPOINT).exists()):
-        yield from iter_resume(target, **asked)
-        return
     job = tile_job(path, record, tile)
-    yield from iter_reconstruct(job, base_dir=path / "tiles", overwrite=True, **asked)
+    if is_store(target) and (read_record(target).status == "stopped" or (target / CHECKPOINT).exists()):
+        asked: dict[str, Any] = {
+            "should_stop": controls.should_stop,
+            "should_pause": controls.should_pause,
+            "preview_time": controls.preview_time,
+            "run_id": controls.run_id,
+        }
+        # Where the whole was moved, a tile's own job still names the data of the plan where they were.
+        is_moved = read_record(target).job.get("output", {}).get("path") != str(target)
+        raw = _data_of(job, path / "tiles") if is_moved else None
+        yield from iter_resume(target, raw, device=device, **asked)
+        return
+    if target.exists() and not is_store(target):
+        remove_folder(target)  # what cannot be read is made again
+    yield Working(controls.run_id, "Preparing")
+    if device is not None:
+        job = with_fit(job, device=device)
+    plan = make_plan(job, base_dir=path / "tiles", overwrite=True)
+    frozen = {file.stem for file in (path / "tiles").glob("*.npy")}
+    check_unchanged(record, {name: digest for name, digest in plan.input_hashes.items() if name not in frozen})
+
+    def create(own: StoreRecord) -> Opened:
+        return Opened(StoreWriter.create(target, own, overwrite=True), None, is_new=True)
+
+    yield from execute(plan, create, controls, began)
 
 
 @in_plain_words
@@ -102,22 +159,29 @@ def blend(
     def tell(done: int, total: int) -> None:
         told[:] = [done, total]
 
-    # A stop that came before means: blend what is there.
-    should_stop = (lambda: False) if allow_missing else controls.should_stop
+    dropped = threading.Event()
+
+    def should_stop() -> bool:
+        # A stop that came before means: blend what is there.
+        return dropped.is_set() or (not allow_missing and controls.should_stop())
+
     yield Working(controls.run_id, "Blending tiles")
     with Patience(lambda: False) as patience:
         future = patience.begin(
             lambda: blend_tiles(path, on_progress=tell, should_stop=should_stop, allow_missing=allow_missing)
         )
         said = list(told)
-        while not wait([future], _TELL_S).done:
-            if told != said:
-                said = list(told)
-                yield Working(controls.run_id, "Blending tiles", done=said[0], total=said[1])
         try:
+            while not wait([future], _TELL_S).done:
+                if told != said:
+                    said = list(told)
+                    yield Working(controls.run_id, "Blending tiles", done=said[0], total=said[1])
             return future.result()
         except CancelledError:
             return None
+        finally:
+            dropped.set()  # nobody listens any more: two must not write to one store
+            wait([future])
 
 
 def missing_tiles(store: Path) -> list[Tile]:
@@ -132,3 +196,8 @@ def missing_tiles(store: Path) -> list[Tile]:
     if record.tiles is None:
         raise StoreError(f"{store} is not in tiles.")
     return [tile for tile in record.tiles.tiles if not is_done(store, tile)]
+
+
+def _data_of(job: Job, folder: Path) -> RawData:
+    modality = registry.modality(job.modality)
+    return read_frames(job, modality, acquisition_settings(job, modality), None, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_nstm.core.data import Comparison
 from napari_nstm.core.errors import InputError, NstmError
 from napari_nstm.core.events import (
     Checkpointed,
@@ -34,7 +36,10 @@ from napari_nstm.run.plan import RawInput, input_hashes_of
 from napari_nstm.run.result import Result
 from napari_nstm.run.tiled.picture import WholePicture
 from napari_nstm.run.tiled.plan import TiledPlan, create_store, lay_out
-from napari_nstm.run.tiled.run import blend, missing_tiles, tiled_record
+from napari_nstm.run.tiled.run import blend, check_unchanged, missing_tiles, tiled_record
+
+# Of larger fields no conventional image is made whole: memory must not grow with the field.
+_LARGEST_SHOWN_PX = 1024 * 1024
 
 
 def iter_tiled(
@@ -50,7 +55,7 @@ def iter_tiled(
         yield Finished(controls.run_id, "stopped", None, "Stopped before the first step; nothing was written.")
         return
     store = create_store(plan, controls.run_id, overwrite=overwrite)
-    yield from _carry_out(store, job.compute.scheduler, controls)
+    yield from _carry_out(store, job.compute.scheduler, controls, conventional=_conventional(plan))
 
 
 def iter_tiled_estimate(
@@ -60,17 +65,16 @@ def iter_tiled_estimate(
     yield from _announced(lay_out(job, raw, base_dir, overwrite=overwrite), run_id)
 
 
-def resume_tiled(store: Path, raw: RawInput, controls: Controls) -> Generator[Event, None, None]:
-    """Go on with the tiles of a store that are not done; errors as `reconstruct.iter_resume`."""
+def resume_tiled(
+    store: Path, raw: RawInput, controls: Controls, *, device: str | None = None
+) -> Generator[Event, None, None]:
+    """Go on with the tiles of a store that are not done; parameters and errors as `reconstruct.iter_resume`."""
     record = tiled_record(store)
     job = Job.model_validate(record.job)
     if raw is not None:
         raise InputError("raw", "arrays", "nothing: a result in tiles reads its frames from where they were")
-    for name, digest in input_hashes_of(job, store).items():
-        if record.input_hashes.get(name, digest) != digest:
-            field = name if name.startswith("raw") else f"acquisition.{name}"
-            raise InputError(field, "data that have changed since the run began", "the data it began with")
-    yield from _carry_out(store, job.compute.scheduler, controls)
+    check_unchanged(record, input_hashes_of(job, store))
+    yield from _carry_out(store, job.compute.scheduler, controls, device=device)
 
 
 def _announced(plan: TiledPlan, run_id: str) -> Iterator[Event]:
@@ -89,21 +93,36 @@ def _announced(plan: TiledPlan, run_id: str) -> Iterator[Event]:
             shape=(*event.shape[:-2], *plan.tiles.field_px),
             fits_px=None,
             n_tiles=n,
+            tile_px=(height, width),
         )
 
 
-def _carry_out(store: Path, scheduler: str | None, controls: Controls) -> Generator[Event, None, None]:
+def _conventional(plan: TiledPlan) -> Comparison | None:
+    """Make what the frames give if nothing moved, to be seen until tiles begin; None where it would be too large."""
+    whole = plan.whole
+    if math.prod(plan.tiles.field_px) > _LARGEST_SHOWN_PX:
+        return None
+    return whole.modality.comparisons(whole.raw, whole.settings)[0]
+
+
+def _carry_out(
+    store: Path,
+    scheduler: str | None,
+    controls: Controls,
+    *,
+    device: str | None = None,
+    conventional: Comparison | None = None,
+) -> Generator[Event, None, None]:
     record = tiled_record(store)
     assert record.tiles is not None
-    whole = _Whole(store, record, record.tiles, controls)
+    whole = _Whole(store, record, record.tiles, controls, conventional)
     missing = missing_tiles(store)
     if len(missing) < whole.n:
         yield Notice(controls.run_id, f"{whole.n - len(missing)} of {whole.n} tiles are done already.")
+    if conventional is not None or whole.is_begun:
         yield whole.shown()
-    parts = [
-        Part(f"tile {tile.index + 1} of {whole.n}", {"do": "tile", "store": str(store), "index": tile.index})
-        for tile in missing
-    ]
+    command = {"do": "tile", "store": str(store)} | ({} if device is None else {"device": device})
+    parts = [Part(whole.name(tile), {**command, "index": tile.index}) for tile in missing]
     for part_event in run_parts(parts, controls, scheduler):
         yield from whole.take(missing[part_event.index], part_event.event)
     if whole.failed:
@@ -119,13 +138,16 @@ def _carry_out(store: Path, scheduler: str | None, controls: Controls) -> Genera
 def _ended(store: Path, whole: _Whole, controls: Controls) -> Generator[Event, None, None]:
     run_id = controls.run_id
     stopped = bool(missing_tiles(store))
-    if stopped and not whole.n_reached:
+    if stopped and not whole.can_be_blended:
         yield Finished(run_id, "stopped", str(store), "Stopped before the first tile reached anything.")
         return
     result = yield from blend(store, controls, allow_missing=stopped)
     if result is None:
         yield Finished(run_id, "stopped", str(store), "Stopped while tiles were blended; all of them are kept.")
         return
+    if whole.diverged:
+        names = ", ".join(str(index + 1) for index in sorted(whole.diverged))
+        yield Notice(run_id, f"The fit of these tiles diverged, and what they had reached is shown: {names}.")
     status: Status = "stopped" if result.status == "stopped" else "finished"
     losses = np.asarray(whole.losses)
     kept = Result(store, status, result.record.message, result.times_ms, losses)
@@ -135,27 +157,36 @@ def _ended(store: Path, whole: _Whole, controls: Controls) -> Generator[Event, N
 class _Whole:
     """What is known of all tiles while they are fitted."""
 
-    def __init__(self, store: Path, record: StoreRecord, plan: TilePlan, controls: Controls) -> None:
-        self._store, self._record, self._controls = store, record, controls
+    def __init__(
+        self, store: Path, record: StoreRecord, plan: TilePlan, controls: Controls, conventional: Comparison | None
+    ) -> None:
+        self._store, self._record, self._plan, self._controls = store, record, plan, controls
         self.n = len(plan.tiles)
         self.failed: dict[int, str] = {}
+        self.diverged: set[int] = set()
         self.losses: list[float] = []
         self._picture = WholePicture(record, plan)
+        if conventional is not None:
+            nearest = int(np.argmin(np.abs(np.asarray(conventional.times_ms) - self._shown_ms)))
+            self._picture.begin(conventional.images[nearest])
         self._steps: dict[int, int] = {}
-        self._n_steps = max(record.n_steps // self.n, 1)
-        self._began, self._elapsed_s = time.monotonic(), 0.0
-        self._begun_steps = 0
+        self._began = time.monotonic()
         for tile in plan.tiles:
             stored = self._result(tile)
             if stored is not None:
-                self._steps[tile.index] = stored.record.step
-                self._picture.put_result(tile, stored, self._shown_ms)
+                self._put(tile, stored)
         self._begun_steps = self._step
 
     @property
-    def n_reached(self) -> int:
-        """Tiles of which something can be shown."""
-        return len(self._steps)
+    def is_begun(self) -> bool:
+        """Whether something of a tile can be shown."""
+        return bool(self._steps)
+
+    @property
+    def can_be_blended(self) -> bool:
+        """Whether a tile has ended with something to show."""
+        found = (self._result(tile) for tile in self._plan.tiles)
+        return any(stored is not None and stored.status != "running" for stored in found)
 
     @property
     def _step(self) -> int:
@@ -185,7 +216,7 @@ class _Whole:
             yield Checkpointed(run_id, self._step)
         elif isinstance(event, Failed):
             self.failed[tile.index] = event.message
-            yield PartDone(run_id, self._name(tile), self._n_done, self.n, None, event.message, "failed")
+            yield PartDone(run_id, self.name(tile), self._n_done, self.n, None, event.message, "failed")
         elif isinstance(event, Finished):
             yield from self._finished(tile, event)
         elif not isinstance(event, Prepared) and getattr(event, "message", "") not in self._record.notices:
@@ -210,18 +241,23 @@ class _Whole:
     def _finished(self, tile: Tile, event: Finished) -> Iterator[Event]:
         run_id, stored = self._controls.run_id, self._result(tile)
         if stored is not None:
-            self._steps[tile.index] = stored.record.step
-            self._picture.put_result(tile, stored, self._shown_ms)
+            self._put(tile, stored)
             yield self.shown()
-        message = event.message
-        yield PartDone(run_id, self._name(tile), self._n_done, self.n, event.path, message, event.status)
+        yield PartDone(run_id, self.name(tile), self._n_done, self.n, event.path, event.message, event.status)
 
     @property
     def _n_done(self) -> int:
         return self.n - len(missing_tiles(self._store))
 
-    def _name(self, tile: Tile) -> str:
+    def name(self, tile: Tile) -> str:
+        """Return what the user knows a tile as."""
         return f"tile {tile.index + 1} of {self.n}"
+
+    def _put(self, tile: Tile, stored: StoredResult) -> None:
+        self._steps[tile.index] = stored.record.step
+        self._picture.put_result(tile, stored, self._shown_ms)
+        if stored.status == "diverged":
+            self.diverged.add(tile.index)
 
     def _result(self, tile: Tile) -> StoredResult | None:
         try:
