@@ -1,6 +1,6 @@
 """Takes the pictures of the pages on napari, from the real window driven through its own widgets.
 
-xvfb-run -a -s "-screen 0 1600x1000x24" python docs/make_screenshots.py [FOLDER [dpc|attempts|tracks|sim ...]]
+xvfb-run -a -s "-screen 0 1600x1000x24" python docs/make_screenshots.py [FOLDER [SECTION ...]], such as dpc or tiles
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ from PIL import Image
 from qtpy.QtWidgets import QApplication, QScrollArea
 
 from napari_nstm._qt.panel import PLUGIN, ReconstructPanel
+from napari_nstm._qt.samples import simulation_layers
+from napari_nstm.imaging.base import SimulationRequest
+from napari_nstm.imaging.dpc.layout import CHANNELS
+from napari_nstm.imaging.registry import modality
 
 IMAGES = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "images"
 CHOSEN = sys.argv[2:]
@@ -30,6 +34,7 @@ SAMPLE, CELLS_SAMPLE = "dpc_moving_target", "dpc_moving_cells"
 SIM_SAMPLE, HAND_SAMPLE = "sim_moving_filaments", "diffusercam_waving_hand"
 AT_MOST_OF_SMALL = 60_000
 HAND_MOMENT = 18  # of 24: fingers and thumb are far from where they were
+TILED_PX = 384
 UPPER_LEFT = (68, 72)  # of the sample's cells: pixels (y, x)
 
 
@@ -200,8 +205,41 @@ def diffusercam() -> None:
     viewer.close()
 
 
+def tiles() -> None:
+    """Reconstruct a field in tiles that appear one after another, and look at their seams."""
+    viewer, panel = open_empty()
+    simulation = modality("dpc").simulate(SimulationRequest("rotation", 9.0, TILED_PX, options={"target": "cells"}))
+    times_ms = [0.0, 25.0, 50.0, 75.0]
+    for data, attributes, kind in simulation_layers(simulation, "dpc", CHANNELS, times_ms, "large field"):
+        getattr(viewer, f"add_{kind}")(data, **attributes)
+    viewer.reset_view()
+    until_checked(panel)
+    panel.set_up(compute={"tile_px": TILED_PX // 2, "tile_overlap_px": 72}, fit={"epochs": 120})
+    spin(1)
+    until(lambda: "Tiles" in panel.card.words)
+    viewer.dims.set_current_step(0, viewer.dims.nsteps[0] - 1)
+    panel.bar.button.click()
+    area = panel.tabs.widget(0)
+    assert isinstance(area, QScrollArea)
+    spin(1)
+    area.ensureWidgetVisible(panel.form.large)
+    until(lambda: panel.bar.state.text().startswith("Tile 4") and panel.bar.progress.value() > 0)
+    take(viewer, "tiles-running", AT_MOST_OF_SMALL)
+    until(lambda: not panel.busy)
+    panel.tabs.setCurrentIndex(1)
+    until(lambda: not panel.result.motion.computing)
+    panel.result.groups["Time"].set_open(False)
+    panel.result.groups["Motion"].set_open(False)
+    panel.result.views.show_seams()
+    until(lambda: not panel.result.views.busy)
+    take(viewer, "tiles", AT_MOST_OF_SMALL)
+    viewer.close()
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"NAPARI_NSTM_RUNS": folder, "NAPARI_NSTM_CONFIG": folder}
-        for make in (dpc, attempts, tracks, sim, diffusercam) if not CHOSEN else [globals()[name] for name in CHOSEN]:
+        for make in (
+            (dpc, attempts, tracks, sim, diffusercam, tiles) if not CHOSEN else [globals()[name] for name in CHOSEN]
+        ):
             make()

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_nstm.core.settings import FitRequest, FitSettings, Job, OutputSettings, Preset, Settings
+from napari_nstm.core.settings import ComputeSettings, FitRequest, FitSettings, Job, OutputSettings, Preset, Settings
 from napari_nstm.imaging.diffusercam import presets as diffusercam_presets
 from napari_nstm.imaging.diffusercam.layout import diffusercam_layout
 from napari_nstm.imaging.diffusercam.prepare import exposures_per_step
@@ -49,7 +49,7 @@ from napari_nstm.imaging.sim.simulate import simulated_settings
 PAGES = Path(__file__).parent
 _BLOCK = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
-_UNIT_OF_SUFFIX = {"per_um": "1/µm", "um": "µm", "ms": "ms", "deg": "°", "rad": "rad", "px": "px", "s": "s"}
+_UNIT_OF_SUFFIX = {"per_um": "1/µm", "um": "µm", "ms": "ms", "deg": "°", "rad": "rad", "px": "px", "gb": "GB", "s": "s"}
 _UNIT_OF_KEY = {
     "regularization_phase": "1/rad²",
     "regularization_phase_conventional": "1/rad²",
@@ -116,6 +116,7 @@ def all_tables() -> dict[str, str]:
         "job": settings_table(Job),
         "fit": settings_table(FitRequest),
         "output": settings_table(OutputSettings),
+        "compute": settings_table(ComputeSettings),
         "advanced": presets_table(),
     }
 

@@ -9,7 +9,7 @@ from napari_nstm._qt.panel import ReconstructPanel
 from napari_nstm._qt.running import session as session_module
 from napari_nstm._qt.running.session import RunEnd
 from napari_nstm._qt.setup import form_check as check_module
-from napari_nstm.core.events import Preview, Progress
+from napari_nstm.core.events import Failed, Preview, Progress
 from napari_nstm.imaging.registry import modality
 
 TIMES_MS = tuple(25.0 * k for k in range(15))
@@ -189,3 +189,42 @@ def test_checks_that_were_outrun_are_not_made(panel, qtbot, monkeypatch):
     go.set()
     qtbot.waitUntil(lambda: bool(made) and panel.check.checked.settings.wavelength_um == 0.54)
     assert made == [0.54]
+
+
+# -- large data, and a part of the frames ------------------------------------------
+
+
+def test_the_slider_counts_all_frames_also_where_a_part_is_reconstructed(panel, qtbot):
+    add(panel, qtbot, frames(15, 64, 64), "sim")
+    panel.form.part.set_content({"frames": [0, 15]})
+    panel.viewer.dims.set_current_step(0, 6)
+    child = start(panel, qtbot)
+    qtbot.waitUntil(lambda: child.shown == [TIMES_MS[6]])
+    panel._watch._watched.live.first_frame = 4  # as if it had begun with the fifth
+    panel.viewer.dims.set_current_step(0, 7)
+    qtbot.waitUntil(lambda: child.shown[-1] == TIMES_MS[3])
+    panel.viewer.dims.set_current_step(0, 1)
+    qtbot.waitUntil(lambda: child.shown[-1] == TIMES_MS[0])
+
+
+def test_what_the_fitting_process_refuses_stands_at_its_field_and_cannot_run(panel, qtbot):
+    add(panel, qtbot, frames(15, 64, 64), "sim")
+    panel.set_up(compute={"tile_px": 64})
+    qtbot.waitUntil(panel.bar.button.isEnabled)
+    takes = "nothing: every pixel of the camera sees all of the scene"
+    panel.session.estimated.emit(
+        Failed("estimate-1", "compute.tile_px", f"compute.tile_px: got 64 pixels; takes {takes}")
+    )
+    assert panel.form.compute.problems() == {"tile_px": f"Takes {takes}; got 64 pixels."}
+    assert not panel.bar.button.isEnabled()
+    panel.form.compute.editor("tile_px").setText("")
+    qtbot.waitUntil(panel.bar.button.isEnabled)
+    assert panel.form.compute.problems() == {}
+
+
+def test_tiles_that_are_offered_are_filled_in(panel, qtbot):
+    add(panel, qtbot, frames(15, 64, 64), "sim")
+    panel.card.tiles_asked.emit(48)
+    assert panel.form.compute.content() == {"tile_px": 48}
+    assert panel.form.large.is_open()
+    assert panel.form.job(panel.runs.new_path()).compute.in_tiles

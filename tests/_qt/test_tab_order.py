@@ -51,7 +51,10 @@ def test_in_the_panel_acquisition_comes_before_the_fit_also_of_another_method(wi
     for method in ("sim", "dpc"):
         form.set_modality(method)
         editors = [form.method, form.raw.combo, window.panel.region.draw_button]
+        editors += [form.part.editor("frames")]
         editors += [form.acquisition.editor("pixel_size_um"), form.fit.editor("preset")]
+        form.large.set_open()
+        editors += [form.output.editor("times"), form.compute.editor("tile_px"), form.compute.editor("scheduler")]
         editors.append(window.panel.bar.button)
         qtbot.waitUntil(lambda editors=editors: _in_chain(window.panel, editors) == editors)
 

@@ -55,3 +55,12 @@ def test_a_static_fit_has_no_time_and_no_motion():
     assert (float(rates.motion), float(rates.time_scale)) == (0, 0)
     moving = build_rates(toy_settings(motion_learning_rate=0.25), 10)
     assert (float(moving.motion), float(moving.time_scale)) == (0.25, 1)
+
+
+def test_a_scene_rests_for_its_share_of_the_steps_unless_nothing_else_is_fitted():
+    resting = toy_settings(scene_rests=0.5, scene_learning_rate=0.25)
+    rates = build_rates(resting, 100)
+    assert [float(rates.scene_now(np.int32(step))) for step in (0, 49, 50, 99)] == [0, 0, 0.25, 0.25]
+    given = build_rates(resting, 100, given_motion=True)
+    still = build_rates(resting.model_copy(update={"static": True}), 100)
+    assert float(given.scene_now(np.int32(0))) == float(still.scene_now(np.int32(0))) == 0.25

@@ -7,7 +7,6 @@ from napari_nstm.imaging.base import SimulationRequest
 from napari_nstm.imaging.diffusercam import DiffuserCam
 from napari_nstm.imaging.dpc import Dpc
 from napari_nstm.imaging.frame_range import cut_frames
-from napari_nstm.imaging.sim import Sim
 
 DPC = Dpc()
 
@@ -53,7 +52,38 @@ def test_a_part_beyond_the_frames_is_refused(series):
         cut_frames(DPC, *series, (6, 4))
 
 
-@pytest.mark.parametrize("modality", [Sim(), DiffuserCam()])
-def test_methods_whose_images_are_no_series_refuse(modality, series):
+@pytest.mark.parametrize(
+    ("frames", "n"), [((2, 4), 8), ((0, 3), 8), ((4, 2), 8), ((4, 4), 9)], ids=["first", "count", "both", "whole"]
+)
+def test_only_whole_acquisitions_are_cut(series, frames, n):
+    raw, settings = series
+    raw = RawData(np.concatenate([raw.frames, raw.frames])[:n])
+    settings = settings.model_copy(update={"timestamps_ms": None})
+    if n == 9:  # what is left over at the end is no hindrance
+        part, _ = cut_frames(DPC, raw, settings, frames)
+        assert len(part.frames) == 4
+        return
+    with pytest.raises(InputError, match=r"^frames: got \d, \d; takes whole acquisitions of 4 frames") as caught:
+        cut_frames(DPC, raw, settings, frames)
+    assert caught.value.field == "frames"
+
+
+def test_values_of_the_part_alone_stay(series):
+    raw, settings = series
+    background = settings.background.model_copy(update={"value": (1.0, 2.0, 3.0, 4.0)})
+    given = settings.model_copy(update={"background": background, "timestamps_ms": (40.0, 50.0, 60.0, 70.0)})
+    stack = np.ones((4, 64, 64))
+    part, same = cut_frames(DPC, RawData(raw.frames, {"background.path": stack}), given, (4, 4))
+    assert same.timestamps_ms == given.timestamps_ms
+    assert same.background.value == background.value
+    assert part.extras["background.path"] is stack
+
+
+def test_nothing_is_copied(series):
+    part, _ = cut_frames(DPC, *series, (4, 4))
+    assert np.shares_memory(part.frames, series[0].frames)
+
+
+def test_a_method_of_a_single_image_refuses(series):
     with pytest.raises(InputError, match="frames: got 0, 4; takes nothing with"):
-        cut_frames(modality, *series, (0, 4))
+        cut_frames(DiffuserCam(), *series, (0, 4))

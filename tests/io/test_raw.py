@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import zarr
 from yaozarrs import v05
 
 from napari_nstm.core.errors import InputError
-from napari_nstm.io.raw import read_raw, to_axes
+from napari_nstm.io import _raw_formats
+from napari_nstm.io.raw import open_raw, read_raw, stored_to_axes, to_axes
 
 FRAMES = np.arange(4 * 6 * 5, dtype=np.uint16).reshape(4, 6, 5)
 
@@ -378,3 +381,152 @@ def test_complex_images_are_no_intensities():
 def test_a_letter_is_needed_for_each_axis(wanted):
     with pytest.raises(InputError, match="axes 'tyx' for an array of shape"):
         to_axes(np.zeros((2, 4, 6, 5)), "tyx", wanted)
+
+
+# -- large files ------------------------------------------------------------------
+
+STACK = np.arange(3 * 2 * 4 * 40 * 48, dtype=np.uint16).reshape(3, 2, 4, 40, 48)
+
+
+def written(folder: Path, kind: str) -> tuple[Path, str]:
+    """Write STACK in some way; returns the path, and the axes that the file says."""
+    path = folder / f"raw.{kind.partition(' ')[0]}"
+    plain = {"photometric": "minisblack", "metadata": {"axes": "TCZYX"}}
+    if kind == "npy":
+        np.save(path, STACK)
+    elif kind == "tif imagej":
+        tifffile.imwrite(path, STACK.swapaxes(1, 2), imagej=True, metadata={"axes": "TZCYX"})
+    elif kind == "ome.tif compressed":
+        tifffile.imwrite(path, STACK, compression="zlib", **plain)
+    elif kind == "ome.tif":
+        tifffile.imwrite(path, STACK, **plain)
+    elif kind in ("tif pages", "tif compressed pages"):
+        for frame in STACK.reshape(24, 40, 48):
+            tifffile.imwrite(
+                path, frame, append=True, photometric="minisblack", compression="zlib" if "com" in kind else None
+            )
+    else:
+        group = as_ome_zarr(path, np.zeros((1, 1, 1, 1, 1), np.uint16), "tczyx", [1.0, 1.0, 2.0, 0.5, 0.5])
+        chunks = (1, 1, 1, 16, 16) if kind == "zarr" else (2, 1, 4, 16, 16)
+        zarr.open_group(group).create_array("0", data=STACK, chunks=chunks, overwrite=True)
+    return path, "tzcyx" if kind == "tif imagej" else "tczyx"
+
+
+KINDS = [
+    "npy",
+    "tif imagej",
+    "ome.tif",
+    "ome.tif compressed",
+    "tif pages",
+    "tif compressed pages",
+    "zarr",
+    "zarr several",
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_large_file_gives_what_a_small_one_does(tmp_path, monkeypatch, kind):
+    path, _ = written(tmp_path, kind)
+    small = read_raw(path)
+    monkeypatch.setattr(_raw_formats, "LARGE_BYTES", 0)
+    large, opened = read_raw(path), open_raw(path)
+    for array, axes, size in (large, opened):
+        assert (axes, size, array.shape, array.ndim) == (small[1], small[2], small[0].shape, small[0].ndim)
+        np.testing.assert_array_equal(np.asarray(array), small[0])
+        assert np.asarray(array).dtype.newbyteorder("=") == small[0].dtype
+    expected = to_axes(small[0], small[1], "*yx")
+    arranged = stored_to_axes(opened[0], opened[1], "*yx")
+    np.testing.assert_array_equal(np.asarray(arranged), expected)
+    part = arranged[4:20][..., 3:30, 7:40]
+    assert part.shape == (16, 27, 33)
+    np.testing.assert_array_equal(np.asarray(part), expected[4:20, 3:30, 7:40])
+    np.testing.assert_array_equal(np.asarray(part[..., 5:, :-1]), expected[4:20, 8:30, 7:39])
+    np.testing.assert_array_equal(np.asarray(part[5]), expected[9, 3:30, 7:40])
+    np.testing.assert_array_equal(np.asarray(part)[[1, 7]], np.asarray(part[[1, 7]]))
+    assert (part.size, len(part)) == (16 * 27 * 33, 16)
+
+
+@pytest.mark.parametrize("kind", ["npy", "tif imagej", "ome.tif"])
+def test_what_is_not_compressed_is_mapped_and_stays_so_between_axes(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(_raw_formats, "LARGE_BYTES", 0)
+    path, axes = written(tmp_path, kind)
+    array, _, _ = read_raw(path)
+    base = to_axes(array, axes, "*yx")
+    while base.base is not None and not isinstance(base, np.memmap):
+        base = base.base
+    assert isinstance(base, np.memmap)
+    assert base.mode == "r"
+
+
+def test_a_region_of_a_zarr_array_reads_its_chunks_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(_raw_formats, "LARGE_BYTES", 0)
+    path, axes = written(tmp_path, "zarr")
+    for chunk in (path / "0" / "c").rglob("2/*"):  # the last row of chunks
+        if chunk.is_file() and chunk.parts[-2] == "2" and len(chunk.relative_to(path / "0" / "c").parts) == 5:
+            chunk.write_bytes(b"broken")
+    opened = stored_to_axes(open_raw(path)[0], axes, "*yx")
+    np.testing.assert_array_equal(np.asarray(opened[..., :32, :]), STACK.reshape(24, 40, 48)[:, :32])
+    with pytest.raises(InputError, match=r"^raw: got .*raw.zarr, which is no image that can be read"):
+        np.asarray(opened)
+
+
+def test_columns_before_rows_are_read_whole_and_transposed(tmp_path, monkeypatch):
+    monkeypatch.setattr(_raw_formats, "LARGE_BYTES", 0)
+    zarr.create_array(tmp_path / "raw.zarr", data=FRAMES.transpose(2, 0, 1), dimension_names=["x", "t", "y"])
+    array, axes, _ = open_raw(tmp_path / "raw.zarr")
+    np.testing.assert_array_equal(stored_to_axes(array, axes, "tyx"), FRAMES)
+    np.testing.assert_array_equal(stored_to_axes(array, "tyx", "tyx"), FRAMES.transpose(2, 0, 1))
+    with pytest.raises(InputError, match="axes zyx"):
+        stored_to_axes(array, "zyx", "tyx")
+
+
+def test_large_files_that_are_cut_short_are_one_sentence(tmp_path, monkeypatch):
+    np.save(tmp_path / "raw.npy", STACK)
+    tifffile.imwrite(tmp_path / "raw.tif", STACK[0, 0, 0], photometric="minisblack", metadata=None)
+    monkeypatch.setattr(_raw_formats, "LARGE_BYTES", 0)
+    for path in (tmp_path / "raw.npy", tmp_path / "raw.tif"):
+        path.write_bytes(path.read_bytes()[:-500])
+        with pytest.raises(InputError, match=r"^raw: got .*, which is no image that can be read") as caught:
+            read_raw(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_objects_in_a_large_file_are_not_unpickled(tmp_path, monkeypatch):
+    monkeypatch.setattr(_raw_formats, "LARGE_BYTES", 0)
+    np.save(tmp_path / "raw.npy", np.array([[{}], [None]], dtype=object), allow_pickle=True)
+    with pytest.raises(InputError, match="which holds Python objects"):
+        read_raw(tmp_path / "raw.npy")
+
+
+MEASURE = """
+import sys, tracemalloc
+import numpy as np
+from napari_nstm.io.raw import open_raw, stored_to_axes
+import tifffile, zarr  # their own memory is not counted
+tracemalloc.start()
+array, axes, _ = open_raw(sys.argv[1])
+frames = stored_to_axes(array, axes, "tyx")
+part = np.array(frames[..., 500:564, 600:664])
+assert part.shape == (48, 64, 64) and (part[:, 0, 0] == np.arange(48)).all()
+print(tracemalloc.get_traced_memory()[1], frames.nbytes)
+"""
+
+
+@pytest.mark.parametrize("kind", ["npy", "tif", "zarr"])
+def test_a_region_of_a_large_file_takes_little_memory(tmp_path, kind):
+    shape, path = (48, 1024, 1024), tmp_path / f"raw.{kind}"
+    if kind == "npy":
+        frames = np.lib.format.open_memmap(path, "w+", np.uint16, shape)
+    elif kind == "tif":
+        frames = tifffile.memmap(path, shape=shape, dtype=np.uint16, photometric="minisblack")
+    else:
+        frames = zarr.create_array(
+            path, shape=shape, chunks=(1, 256, 256), dtype="uint16", dimension_names=["t", "y", "x"]
+        )
+    for k in range(shape[0]):
+        frames[k, 500:564, 600:664] = k
+    del frames
+    done = subprocess.run([sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=True)
+    peak, whole = map(int, done.stdout.split())
+    assert whole == 2 * np.prod(shape)
+    assert peak < 0.05 * whole

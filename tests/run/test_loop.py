@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 
+import napari_nstm.run.loop as loop_module
 from napari_nstm.core.errors import DeviceError
 from napari_nstm.core.events import Checkpointed, Paused, Preview, Progress, Working
 from napari_nstm.fit.solver import Solver
@@ -21,7 +22,7 @@ from napari_nstm.run.preview import make_preview
 def started(toy, frames, tmp_path):
     """Makes the loop of a job: (generator, list of steps that were checkpointed, course, solver)."""
 
-    def start(job, should_stop=lambda: False, preview_time=lambda: None, should_pause=lambda: False):
+    def start(job, should_stop=lambda: False, preview_time=lambda: None, should_pause=lambda: False, checkpoint=None):
         plan = make_plan(load_job(job)[0], frames, base_dir=tmp_path)
         solver = Solver(lambda level: toy.prepare(plan.raw, plan.settings, level), plan.fit, plan.device)
         kept, course = [], Course()
@@ -32,7 +33,7 @@ def started(toy, frames, tmp_path):
             course,
             controls=Controls("r", should_stop, preview_time, should_pause),
             patience=Patience(should_stop),
-            checkpoint=lambda snapshot: kept.append(snapshot.step),
+            checkpoint=checkpoint or (lambda snapshot: kept.append(snapshot.step)),
         )
         return loop, kept, course, solver
 
@@ -305,3 +306,35 @@ def test_a_pause_that_was_asked_for_early_comes_after_the_first_steps(started, j
     kinds = [type(e) for _, e in events]
     assert kinds.index(Progress) < kinds.index(Paused)
     assert outcome.status == "finished"
+
+
+@pytest.mark.parametrize("took_s", [0.01, 0.5, 2.0, 6.0, 15.0])
+def test_what_is_not_kept_yet_is_never_more_than_ten_seconds_of_work(monkeypatch, took_s):
+    now = [0.0]
+    monkeypatch.setattr(loop_module.time, "monotonic", lambda: now[0])
+    pace = _Pace(5.0, loop_module._CHECKPOINT_PAUSE, loop_module._MOST_LOST_S)
+    for _ in range(3):
+        while not pace.due():
+            now[0] += 0.05
+        with pace.timed():
+            now[0] += took_s
+        ended = now[0]
+        while not pace.due():
+            now[0] += 0.05
+        work_s = now[0] - ended
+        assert work_s <= 10.05
+        assert work_s >= min(took_s / 2, 5.0) - 0.05  # nor is there nothing but checkpoints
+        if took_s <= 5:
+            assert work_s + took_s <= 10.05
+
+
+def test_slow_checkpoints_of_a_fit_come_within_the_bound(started, slow_job, monkeypatch):
+    monkeypatch.setattr(loop_module, "_MOST_LOST_S", 1.0)
+    ends = []
+
+    def slow(snapshot):
+        time.sleep(0.3)  # its share of a tenth would let 2.7 s go by
+        ends.append(time.monotonic())
+
+    drain(started(slow_job, should_stop=lambda: len(ends) == 4, checkpoint=slow)[0])
+    assert np.median(np.diff(ends)) < 1.5

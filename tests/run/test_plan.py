@@ -8,12 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
+import zarr
 
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import InputError
 from napari_nstm.imaging.region import crop
+from napari_nstm.io import _raw_formats
 from napari_nstm.run.job import load_job
-from napari_nstm.run.plan import check_job, make_plan
+from napari_nstm.run.plan import check_job, make_plan, sha256_of
 
 
 @pytest.fixture
@@ -169,11 +172,12 @@ def test_checking_a_dpc_job_loads_no_jax(tmp_path):
 # -- regions ------------------------------------------------------------------
 
 
-def test_a_region_is_cut_out_and_the_hashes_are_those_of_the_whole(plan_of, frames):
+def test_a_region_is_cut_out_and_hashed_by_itself_too(plan_of, frames):
     whole, part = plan_of(), plan_of(region=[4, 10, 40, 32])
     np.testing.assert_array_equal(part.raw.frames, frames[:, 4:44, 10:42])
     np.testing.assert_array_equal(part.whole_raw.frames, frames)
-    assert part.input_hashes == whole.input_hashes
+    of_part = plan_of(frames[:, 4:44, 10:42]).input_hashes["raw"]
+    assert part.input_hashes == {**whole.input_hashes, "raw.region": of_part}
     assert (whole.origin_um, part.origin_um) == ((0.0, 0.0), (2.0, 5.0))
     assert part.summary == "Toy camera: 4 frames of 40 x 32 pixels (of 48 x 48), 0 to 3 ms."
     assert part.output_times_ms == whole.output_times_ms
@@ -211,3 +215,105 @@ def test_what_is_found_in_a_region_is_told_for_the_whole(plan_of, toy, monkeypat
     monkeypatch.setattr(toy, "estimate", estimate, raising=False)
     plan = plan_of(region=[8, 8, 32, 32])
     assert (plan.settings.gain, plan.job.acquisition["gain"]) == (5.0, 3.0)
+
+
+def test_of_large_data_only_the_region_is_hashed_and_an_older_record_by_the_whole(plan_of, monkeypatch, tmp_path):
+    from napari_nstm.run import plan as planning
+
+    both = plan_of(region=[4, 10, 40, 32]).input_hashes
+    monkeypatch.setattr(planning, "LARGE_BYTES", 0)
+    assert plan_of(region=[4, 10, 40, 32]).input_hashes == {"raw.region": both["raw.region"]}
+    tiled = {"region": [4, 10, 40, 32], "compute": {"tile_px": 32}}
+    assert plan_of(**tiled).input_hashes == {"raw": both["raw"]}
+
+    class Old:
+        input_hashes = {"raw": "as it was"}  # noqa: RUF012
+
+    monkeypatch.setattr(planning, "read_record", lambda store: Old)
+    job = load_job(plan_of(region=[4, 10, 40, 32]).job)[0]
+    resumed = make_plan(job, base_dir=tmp_path, resumed_store=tmp_path / "r.zarr")
+    assert resumed.input_hashes == both
+
+
+def test_hashes_do_not_depend_on_how_bytes_are_stored(frames):
+    stored = frames.astype(">f4")
+    assert sha256_of(stored) == sha256_of(stored.astype("<f4"))
+    assert sha256_of(stored.transpose(1, 2, 0).copy().transpose(2, 0, 1)) == sha256_of(stored)
+
+
+# -- files that are larger than memory ------------------------------------------
+
+
+def large_file(folder, kind, frames):
+    """Store frames in a way in which they are mapped, or stay in their file; returns the path."""
+    counts = (100 * frames).astype(np.uint16)
+    path = folder / f"large.{kind}"
+    if kind == "npy":
+        np.save(path, counts)
+    elif kind == "zarr":
+        zarr.create_array(path, data=counts, chunks=(1, 16, 16), dimension_names=["t", "y", "x"])
+    else:
+        tifffile.imwrite(path, counts, imagej=True, metadata={"axes": "TYX"})  # bytes in the other order
+    return counts, path
+
+
+@pytest.mark.parametrize("kind", ["npy", "tif", "zarr"])
+def test_a_region_of_a_large_file_is_all_that_is_read(plan_of, frames, tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(_raw_formats, "LARGE_BYTES", 0)
+    counts, path = large_file(tmp_path, kind, frames)
+    plan = plan_of(raw=str(path), region=[4, 10, 40, 32])
+    np.testing.assert_array_equal(plan.raw.frames, counts[:, 4:44, 10:42])
+    assert plan.raw.frames.dtype == np.uint16
+    assert type(plan.raw.frames) is np.ndarray
+    assert plan.whole_raw.frames.shape == counts.shape
+    assert plan.input_hashes["raw"] == sha256_of(counts)
+    assert plan.input_hashes["raw.region"] == sha256_of(counts[:, 4:44, 10:42])
+    whole = plan_of(raw=str(path))
+    np.testing.assert_array_equal(whole.raw.frames, counts)
+    assert whole.raw.frames.dtype == np.uint16
+    part = plan_of(raw=str(path), frames=[1, 3])
+    np.testing.assert_array_equal(part.raw.frames, counts[1:])
+
+
+def test_what_a_region_was_read_from_may_be_replaced(plan_of, frames, tmp_path, monkeypatch):
+    monkeypatch.setattr(_raw_formats, "LARGE_BYTES", 0)
+    counts, path = large_file(tmp_path, "npy", frames)
+    plan = plan_of(raw=str(path), region=[4, 10, 40, 32])
+    with path.open("r+b") as stream:
+        stream.write(b"\0" * path.stat().st_size)
+    np.testing.assert_array_equal(plan.raw.frames, counts[:, 4:44, 10:42])
+
+
+# -- parts of the frames ----------------------------------------------------------
+
+
+def test_some_of_the_frames_keep_their_times(plan_of, frames):
+    part = plan_of(frames=[1, 3])
+    np.testing.assert_array_equal(part.raw.frames, frames[1:])
+    assert part.frame_times_ms == part.output_times_ms == (1, 2, 3)
+    assert part.summary == "Toy camera: 3 of 4 frames of 48 x 48 pixels, 1 to 3 ms."
+    assert part.input_hashes["raw.frames"] == sha256_of(frames[1:])
+    both = plan_of(frames=[1, 3], region=[4, 10, 40, 32], acquisition=timed(0, 5, 7, 20))
+    np.testing.assert_array_equal(both.raw.frames, frames[1:, 4:44, 10:42])
+    assert both.frame_times_ms == (5, 7, 20)
+
+
+def test_times_that_are_those_of_the_part_already_stay(plan_of):
+    assert plan_of(frames=[1, 3], acquisition=timed(5, 7, 20)).frame_times_ms == (5, 7, 20)
+
+
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        ([2, 3], "got frames 2 to 4; takes a part of the 4 frames, counted from 0"),
+        ([-1, 2], "got -1, 2; takes the first frame, from 0, and how many, from 1"),
+        ([0, 0], "got 0, 0; takes the first frame"),
+    ],
+)
+def test_frames_that_there_are_not_are_one_sentence(plan_of, part, says):
+    with pytest.raises(InputError, match=f"^frames: {says}"):
+        plan_of(frames=part)
+
+
+def timed(*times):
+    return {"pixel_size_um": 0.5, "timestamps_ms": times}

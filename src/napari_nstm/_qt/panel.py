@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import napari
@@ -11,7 +12,9 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.drawing_view import DrawingView
+from napari_nstm._qt.form import SettingsForm
 from napari_nstm._qt.layers.compare import bind_comparison
+from napari_nstm._qt.layers.result import first_frame
 from napari_nstm._qt.layers.time_text import show_times
 from napari_nstm._qt.preferences import read_preferences
 from napari_nstm._qt.results.result_tab import ResultTab
@@ -126,8 +129,9 @@ class ReconstructPanel(QWidget):
         self.menu.said.connect(lambda text, problem: self.bar.say(text, problem=problem))
         self.region.whole_field_asked.connect(self.run_whole_field)
         self.card.region_asked.connect(self.region.ask)
-        self.card.batch_asked.connect(partial(self._change_fit, images_per_step=1))
-        self.card.cpu_asked.connect(partial(self._change_fit, device="cpu"))
+        self.card.tiles_asked.connect(lambda side: self._change(compute={"tile_px": side}))
+        self.card.batch_asked.connect(partial(self._change, fit={"images_per_step": 1}))
+        self.card.cpu_asked.connect(partial(self._change, fit={"device": "cpu"}))
         self.tabs.currentChanged.connect(self._show_card)
         self.bar.run_asked.connect(self.run)
         self.bar.stop_asked.connect(self.stop)
@@ -139,7 +143,8 @@ class ReconstructPanel(QWidget):
         self._arrivals.arrived.connect(self._arrived)
         for trouble in (self._arrivals.failed, self.session.trouble):
             trouble.connect(partial(self.bar.say, problem=True))
-        self.banner.resume_asked.connect(self._resume)
+        self.banner.resume_asked.connect(lambda run: self._resume(run.path, run.title))
+        self.result.list.go_on_asked.connect(self.resume)
         self.banner.open_asked.connect(self._open_interrupted)
         self.banner.discard_asked.connect(lambda run: self._background.submit(lambda: self.runs.discard(run.path)))
 
@@ -164,14 +169,14 @@ class ReconstructPanel(QWidget):
         raw
             Layer with the raw frames.
         **parts
-            `acquisition`, `fit` and `output`: the same keys and units as in a job file.
+            `acquisition`, `fit`, `output` and `compute`: the same keys and units as in a job file.
         """
         if raw is not None:
             self.form.raw.choose(raw)
         if modality is not None:
             self.form.set_modality(modality)
         for name, changes in parts.items():
-            form = {"acquisition": self.form.acquisition, "fit": self.form.fit, "output": self.form.output}[name]
+            form: SettingsForm = getattr(self.form, name)
             form.set_content({**form.content(), **changes})
 
     def run(self) -> None:
@@ -191,14 +196,35 @@ class ReconstructPanel(QWidget):
         self.bar.say(placed or "")
         self.session.run(job, self.form.reader(), path, title)
         self._region_run = job.region is not None
-        live = LiveLayers(self._viewer, title, of_region=self._region_run)
+        first = 0 if job.frames is None else job.frames[0]
+        live = LiveLayers(self._viewer, title, of_region=self._region_run, first_frame=first)
         self.result.list.set_running(title, job)
-        self._begin(Watched(live, layer, times, ndim))
+        self._begin(Watched(live, layer, times, ndim, on_cluster=job.compute.scheduler is not None))
 
     def run_whole_field(self) -> None:
         """Start a run of the whole field with the settings that were tried on a region."""
         self.region.whole_field()
         self.run()
+
+    def resume(self, path: Path, name: str, steps: int | None = None) -> None:
+        """Go on with a run that has ended; its layers give way to those of the run.
+
+        Parameters
+        ----------
+        path
+            Its store.
+        name
+            What the user knows it as.
+        steps
+            Steps beyond its end; None: to its end, of a run that was stopped.
+        """
+        if self.busy:
+            return
+        self.view.back()
+        if str(path) in self.result.list.keys:
+            self.result.list.remove_run(str(path), goes_on=True)
+        self.result.set_result(None, "")
+        self._resume(Path(path), name, steps, keep=True)
 
     def pause(self) -> None:
         """Let the run wait; `go_on` lets it go on."""
@@ -239,14 +265,28 @@ class ReconstructPanel(QWidget):
         self._watch.watch(watched)
         self._show_card()
 
-    def _resume(self, run: InterruptedRun) -> None:
-        record = read_record(run.path)
-        self.session.resume(run.path, run.title)
-        live = LiveLayers(self._viewer, self._watch.new_title(run.title), of_region=any(record.origin_um))
+    def _resume(self, path: Path, title: str, steps: int | None = None, *, keep: bool = False) -> None:
+        record = read_record(path)
+        self.session.resume(path, title, steps, keep=keep)
+        # One that goes on keeps its name: its layers are about to go.
+        live = LiveLayers(
+            self._viewer,
+            title if keep else self._watch.new_title(title),
+            of_region=any(record.origin_um),
+            first_frame=first_frame(record.job),
+        )
         self._region_run = False  # its raw frames need not be here
         self.result.list.set_running(live.name)
-        self._begin(Watched(live, None, record.frame_times_ms, len(record.shape), record.shape))
-        self.bar.curve.set_history(record.loss_history, record.n_steps)
+        watched = Watched(live, None, record.frame_times_ms, len(record.shape), record.shape, kept=keep)
+        if record.tiles is not None:
+            watched.n_tiles = len(record.tiles.tiles)
+            watched.on_cluster = (record.job.get("compute") or {}).get("scheduler") is not None
+        self._begin(watched)
+        if record.tiles is None:
+            self.bar.curve.set_history(record.loss_history, record.n_steps + (steps or 0))
+        else:
+            n = watched.n_tiles
+            self._background.submit(partial(_n_missing, path), lambda left: self.bar.set_tiles_done(n - left))
 
     def _open_interrupted(self, run: InterruptedRun) -> None:
         self._arrivals.load(run.path, LiveLayers(self._viewer, self._watch.new_title(run.title)), "")
@@ -269,8 +309,8 @@ class ReconstructPanel(QWidget):
         self.form.raw.set_takes_stacks(not one_image)
         self._ordering.start()
 
-    def _change_fit(self, **changes: Any) -> None:
-        self.set_up(fit=changes)
+    def _change(self, **parts: Mapping[str, Any]) -> None:
+        self.set_up(**parts)
         self.check.soon()
 
     def _show_card(self, _: int = 0) -> None:
@@ -294,6 +334,14 @@ class ReconstructPanel(QWidget):
         self._watch.disconnect_viewer()
         self.region.disconnect_viewer()
         self.form.disconnect_viewer()
+
+
+def _n_missing(path: Path) -> int:
+    """Return how many tiles of a store are still to be done; call it off the window's thread."""
+    # What opens a window needs no arrays.
+    from napari_nstm.run.tiled.run import missing_tiles
+
+    return len(missing_tiles(path))
 
 
 def _column(*widgets: QWidget) -> QWidget:

@@ -104,6 +104,10 @@ def reconstruct(
     tile_px: Annotated[int | None, typer.Option(metavar="PIXELS", help=_TILE_PX)] = None,
     tile_memory_gb: Annotated[float | None, typer.Option(metavar="GB", help=_TILE_MEMORY)] = None,
     scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help=_SCHEDULER)] = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(metavar="STORE", help="Begin with scene and motion of this result, of the same field."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=_OVERWRITE)] = False,
 ) -> int:
     """Reconstruct the frames of a job file."""
@@ -118,22 +122,30 @@ def reconstruct(
         tile_px=tile_px,
         tile_memory_gb=tile_memory_gb,
         scheduler=scheduler,
+        start_from=start_from,
         overwrite=overwrite,
     )
 
 
 @app.command()
 def resume(
-    store: Annotated[Path, typer.Argument(help="Store of a run that was stopped or interrupted.")],
+    store: Annotated[Path, typer.Argument(help="Store of a run that was stopped or interrupted, or has finished.")],
     device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or gpu:1; default: as before.")] = None,
     steps: Annotated[
         int | None, typer.Option(metavar="N", help="Go on for N steps beyond the end; for a finished run too.")
     ] = None,
+    finer_motion: Annotated[
+        bool, typer.Option("--finer-motion", help="Fit a finished run once more with finer motion; needs --out.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Where the result with finer motion goes.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=_OVERWRITE)] = False,
 ) -> int:
     """Go on with a run from its last checkpoint."""
-    from napari_nstm.cli.fitting import resume_store
+    from napari_nstm.cli.fitting import refine_motion, resume_store
 
-    return resume_store(store, device=device, steps=steps)
+    if finer_motion:
+        return refine_motion(store, out=out, device=device, steps=steps, overwrite=overwrite)
+    return resume_store(store, device=device, steps=steps, out=out)
 
 
 @tiles_app.command("plan")

@@ -30,13 +30,14 @@ def reconstruct_job(
     tile_px: int | None = None,
     tile_memory_gb: float | None = None,
     scheduler: str | None = None,
+    start_from: Path | None = None,
 ) -> int:
     """Run a job file and return the exit status."""
     from napari_nstm.cli.tiles import with_compute
     from napari_nstm.run.job import load_job, store_path
 
     job, base_dir = load_job(job_file)
-    job = with_changes(job, out=out, preset=preset, device=device, region=region)
+    job = with_changes(job, out=out, preset=preset, device=device, region=region, start_from=start_from)
     job = with_compute(job, tile_px=tile_px, tile_memory_gb=tile_memory_gb, scheduler=scheduler)
 
     def events(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
@@ -47,8 +48,10 @@ def reconstruct_job(
     return follow(events, store_path(job, base_dir))
 
 
-def resume_store(store: Path, *, device: str | None, steps: int | None = None) -> int:
+def resume_store(store: Path, *, device: str | None, steps: int | None = None, out: Path | None = None) -> int:
     """Go on with the run of a store and return the exit status."""
+    if out is not None:
+        raise InputError("--out", str(out), "nothing without --finer-motion: a run goes on in its own store")
 
     def events(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
         from napari_nstm.run.reconstruct import iter_resume
@@ -58,6 +61,31 @@ def resume_store(store: Path, *, device: str | None, steps: int | None = None) -
     return follow(events, store.absolute())
 
 
+def refine_motion(
+    store: Path, *, out: Path | None, device: str | None, steps: int | None = None, overwrite: bool = False
+) -> int:
+    """Fit the frames of a finished run once more, with finer motion, from where it ended; return the exit status."""
+    from napari_nstm.run.job import with_fit
+    from napari_nstm.run.start import with_finer_motion
+
+    if out is None:
+        raise InputError("--out", "nothing", "the store of the new result, which --finer-motion makes")
+    if steps is not None:
+        raise InputError("--steps", str(steps), "nothing with --finer-motion, which is a run of its own")
+    if out.absolute() == store.absolute():
+        raise InputError("--out", str(out), "another store than the one that the new run starts from")
+    job = with_finer_motion(store, out)
+    if device is not None:
+        job = with_fit(job, device=device)
+
+    def events(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from napari_nstm.run.reconstruct import iter_reconstruct
+
+        return iter_reconstruct(job, base_dir=store.absolute(), overwrite=overwrite, should_stop=should_stop)
+
+    return follow(events, out.absolute())
+
+
 def with_changes(
     job: Job,
     *,
@@ -65,13 +93,17 @@ def with_changes(
     preset: str | None = None,
     device: str | None = None,
     region: str | None = None,
+    start_from: Path | None = None,
 ) -> Job:
     """Apply what the command line says to a job."""
     from napari_nstm.run.job import job_from_mapping, with_fit
 
     if region is not None:
         job = job_from_mapping({**job.model_dump(exclude_unset=True), "region": _numbers(region)})
-    said = {name: value for name, value in (("preset", preset), ("device", device)) if value is not None}
+    # As everywhere on the command line, a path is from here, not from the job file.
+    start = None if start_from is None else str(start_from.absolute())
+    changes = (("preset", preset), ("device", device), ("start_from", start))
+    said = {name: value for name, value in changes if value is not None}
     job = with_fit(job, **said)
     if out is None:
         return job

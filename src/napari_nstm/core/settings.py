@@ -332,19 +332,20 @@ class Job(Settings):
         return region
 
 
-# A fit that starts from another result has its fine detail already: fewer and shorter steps, and no coarsest level.
-_START_SHARE, _START_RATE = 0.6, 2 / 3
-_START_PYRAMID = ((1, 0.4), (0, 0.6))
+# A fit that starts from another result, as benchmarks/warm_start.py found: at first the scene rests while the motion
+# settles on the new frames, from coarse to fine. Were the scene fitted at once, it would take on what is motion; and at
+# half size it would lose detail, so that it rests for longer than that lasts.
+_START_SHARE, _START_RESTS, _START_COARSE_TO_FINE = 0.4, 0.5, 0.3
+_START_PYRAMID = ((1, 0.3), (0, 0.7))
 
 
 def _of_a_start(defaults: FitSettings) -> dict[str, Any]:
     levels = {level for level, _ in defaults.pyramid}
-    pyramid = _START_PYRAMID if {1, 0} <= levels else ((0, 1.0),)
     return {
         "epochs": max(1, round(_START_SHARE * defaults.epochs)),
-        "pyramid": pyramid,
-        "coarse_to_fine": 0.0,
-        "scene_learning_rate": _START_RATE * defaults.scene_learning_rate,
+        "pyramid": _START_PYRAMID if {1, 0} <= levels else ((0, 1.0),),
+        "coarse_to_fine": _START_COARSE_TO_FINE,
+        "scene_rests": _START_RESTS,
     }
 
 

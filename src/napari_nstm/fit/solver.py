@@ -222,7 +222,7 @@ class Solver:
         return np.concatenate([frames for _, frames in parts])[np.argsort(np.concatenate(times_of), kind="stable")]
 
     def misfit(self, state: FitState) -> float:
-        """Return the weighted mean squared error of all measurements at full size; compiles what `residual` does too."""
+        """Return the weighted mean squared error of all measurements, at full size and granularity 1."""
         problem = self._tuned(state, 0)
         errors = []
         for index in range(problem.n_batches):
@@ -232,7 +232,7 @@ class Solver:
                 state.params,
                 data,
                 times * self.rates.time_scale,
-                self.alpha(state),
+                jnp.ones(()),
                 architecture=self.model.architecture,
             )
             weight = jnp.broadcast_to(weight, prediction.shape)

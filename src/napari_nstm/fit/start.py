@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -84,9 +85,13 @@ def possible_starts(state: FitState, settings: FitSettings) -> Iterator[FitState
     if "given" in state.params["motion"] or settings.motion_network.kind != "sum" or encoding.hash_entries_log2:
         return
     for moment in (-1, 0):
-        # Levels are (component, time, ...), and a corner of each lies at the first and at the last time.
-        held = jax.tree.map(lambda x, k=moment: jnp.repeat(x[:, k][:, None], x.shape[1], axis=1), state.params["motion"])
+        held = jax.tree.map(partial(_held, moment=moment), state.params["motion"])
         yield replace(state, params={**state.params, "motion": held})
+
+
+def _held(level: jax.Array, moment: int) -> jax.Array:
+    """Repeat what a level (component, time, ...) has at its first or last time: corners of every level lie there."""
+    return jnp.broadcast_to(level[:, moment][:, None], level.shape)
 
 
 def with_finer_motion(encoding: EncodingSettings) -> EncodingSettings:

@@ -70,10 +70,11 @@ def saturation(frames: NDArray[Any], effect: str, noun: str = "frame") -> str | 
     """
     if frames.dtype.kind not in "iu":
         return None
-    highest = int(frames.max())
-    n_at = int(np.count_nonzero(frames == highest))
+    # Frame by frame: they may be larger than memory.
+    highest = max(int(frame.max()) for frame in frames)
+    n_at = sum(int(np.count_nonzero(frame == highest)) for frame in frames)
     if highest < np.iinfo(frames.dtype).max:
-        near = frames[frames >= highest - max(8, highest // 50)]
+        near = np.concatenate([frame[frame >= highest - max(8, highest // 50)] for frame in frames])
         counts = np.unique(near, return_counts=True)[1][-5:-1]
         below = int(counts.max()) if len(counts) else 0
         if below == 0 or n_at < _SPIKE_PIXELS or n_at < _SPIKE_RATIO * below:

@@ -16,7 +16,7 @@ from napari_nstm.imaging.base import Modality
 
 
 def crop(raw: RawData, region: Region, images: Collection[str] | None = None) -> RawData:
-    """Cut frames, and the arrays that belong to their pixels, to a region; nothing is copied.
+    """Cut frames, and the arrays that belong to their pixels, to a region; nothing is read or copied.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def crop(raw: RawData, region: Region, images: Collection[str] | None = None) ->
     extras = dict(raw.extras)
     for name, array in raw.extras.items() if images is None else ((n, extras[n]) for n in images if n in extras):
         if np.shape(array)[-2:] == size:
-            extras[name] = _cut(np.asarray(array), region)
+            extras[name] = _cut(array, region)
         elif images is not None:
             got = " x ".join(map(str, np.shape(array)))
             raise InputError(

@@ -1,17 +1,21 @@
-"""Results as files that other programs read."""
+"""Results as files that other programs read: one function for each format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_nstm.core.errors import CancelledError, InputError
-from napari_nstm.io._atomic import reason, replace
+from napari_nstm.io._atomic import replace
+from napari_nstm.io._exporting import Progress, Stop, check_target, counted, not_written
+from napari_nstm.io.provenance import export_job, export_provenance
 from napari_nstm.io.result import StoredResult
+from napari_nstm.io.tables import export_vectors_csv, export_vectors_npz
+
+__all__ = ["export_job", "export_ome_tiff", "export_provenance", "export_vectors_csv", "export_vectors_npz"]
 
 _BIG = 3_900_000_000  # bytes; classic TIFF ends at 4 GiB
 
@@ -21,14 +25,15 @@ def export_ome_tiff(
     path: str | Path,
     *,
     overwrite: bool = False,
-    on_progress: Callable[[int, int], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    on_progress: Progress | None = None,
+    should_stop: Stop | None = None,
 ) -> Path:
     """Write the reconstruction as OME-TIFF: float32, uncompressed, axes (t, z, c, y, x), calibrated.
 
     Every plane carries its time, because moments need not be evenly spaced; the time increment is their mean
     distance. Of a region every plane carries its place in the whole field as well. Programs that know no OME find the
-    pixel size in the resolution tags.
+    pixel size in the resolution tags, and planes in ImageJ's order (channels, then z, then t), uncompressed and without
+    gaps. ImageJ's own description is not written: it would have to stand where OME's does.
 
     Parameters
     ----------
@@ -55,10 +60,7 @@ def export_ome_tiff(
     import tifffile
 
     target = Path(path)
-    if target.suffix.lower() not in (".tif", ".tiff"):
-        raise InputError("out", target.name, "a file ending in .ome.tif or .tif")
-    if target.exists() and not (overwrite and target.is_file()):
-        raise InputError("out", f"{target}, which exists already", "a path that does not exist yet, or --overwrite")
+    check_target(target, (".tif", ".tiff"), "a file ending in .ome.tif or .tif", overwrite=overwrite)
     result.check_there()
     stack = result.reconstruction
     planes = 1 if stack.ndim == 4 else stack.shape[2]
@@ -80,25 +82,21 @@ def export_ome_tiff(
         )
         replace(beside, target)
     except OSError as error:
-        raise InputError("out", f"{target}, which cannot be written ({reason(error)})", "a writable path") from error
+        raise not_written(target, error) from error
     finally:
         beside.unlink(missing_ok=True)
     return target
 
 
 def _planes(
-    result: StoredResult, on_progress: Callable[[int, int], None] | None, should_stop: Callable[[], bool] | None
+    result: StoredResult, on_progress: Progress | None, should_stop: Stop | None
 ) -> Iterator[NDArray[np.float32]]:
     stack = result.reconstruction
-    for index in range(stack.shape[0]):
-        if should_stop is not None and should_stop():
-            raise CancelledError
+    for index, _ in counted(result.times_ms, on_progress, should_stop):
         frame = np.asarray(stack[index], np.float32)  # one moment in memory at a time
         volume = frame[None] if frame.ndim == 3 else np.moveaxis(frame, 0, 1)
         for plane in volume:
             yield from plane
-        if on_progress is not None:
-            on_progress(index + 1, stack.shape[0])
     result.check_there()
 
 

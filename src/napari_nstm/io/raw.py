@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import math
 import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_nstm.core.errors import InputError
-from napari_nstm.io._raw_formats import Image, read_tiff, read_zarr
+from napari_nstm.io._on_disk import ImagesOnDisk, Index, Window
+from napari_nstm.io._raw_formats import DAMAGED, Image, read_npy, read_tiff, read_zarr
 from napari_nstm.io._vendor_formats import SUFFIXES, read_vendor
 
-__all__ = ["read_raw", "to_axes"]
+__all__ = ["ImagesOnDisk", "open_raw", "read_raw", "stored_to_axes", "to_axes"]
 
 _FORMATS = "a TIFF, OME-TIFF, OME-Zarr, .npy, .dv, .mrc or .czi file, or file.npz:key"
 # Letters that tifffile gives axes whose meaning the file does not say.
@@ -28,7 +33,7 @@ _SPACE = "zyx"
 def read_raw(
     path: str | Path, axes: str | None = None, field: str = "raw"
 ) -> tuple[NDArray[np.generic], str | None, tuple[float, ...] | None]:
-    """Read one array.
+    """Read one array; a large one that is stored without compression is memory-mapped.
 
     Parameters
     ----------
@@ -53,6 +58,14 @@ def read_raw(
     InputError
         If there is no such file, or no image in it.
     """
+    array, found, pixel_size = open_raw(path, axes, field)
+    return np.asarray(array), found, pixel_size
+
+
+def open_raw(
+    path: str | Path, axes: str | None = None, field: str = "raw"
+) -> tuple[NDArray[np.generic] | ImagesOnDisk, str | None, tuple[float, ...] | None]:
+    """Read one array as `read_raw` does, but leave one that is large and cannot be mapped where it is."""
     image = _read(Path(path), field)
     array = image.array
     if array.dtype.kind not in "buifc":
@@ -62,6 +75,8 @@ def read_raw(
     found = axes.lower() if axes else image.axes
     if axes:
         _check_count(array, axes, field)
+    if isinstance(array, ImagesOnDisk):
+        array = replace(array, read=partial(_read_later, array.read, Path(path), field))
     return array, found, _pixel_size(image, found)
 
 
@@ -77,7 +92,7 @@ def to_axes(array: NDArray[np.generic], axes: str | None, wanted: str, field: st
     Parameters
     ----------
     array, axes
-        As `read_raw` gives them.
+        As `read_raw` gives them; what is mapped stays so.
     wanted
         A letter per axis, in order (`tyx`), or `*` and the last ones (`*yx`).
     field
@@ -112,7 +127,30 @@ def to_axes(array: NDArray[np.generic], axes: str | None, wanted: str, field: st
     return plain.transpose([order.index(name) for name in wanted])
 
 
-def _check_count(array: NDArray[np.generic], axes: str, field: str) -> None:
+def stored_to_axes(
+    array: NDArray[np.generic] | ImagesOnDisk, axes: str | None, wanted: str, field: str = "raw"
+) -> NDArray[np.generic] | ImagesOnDisk:
+    """Bring raw frames to the axes that a modality takes, as `to_axes`; those of `open_raw` stay in their file."""
+    if not isinstance(array, ImagesOnDisk):
+        return to_axes(array, axes, wanted, field)
+    if array.dtype.kind == "c" or (axes is not None and not axes.endswith("yx")):
+        return to_axes(np.asarray(array), axes, wanted, field)
+    # The numbers of its images stand in for them: an array of the same shape that takes no memory.
+    numbers = np.broadcast_to(array.index[..., None, None], array.shape)
+    arranged = to_axes(numbers, axes, wanted, field)[..., 0, 0]
+    return replace(array, index=np.asarray(arranged, np.int64))
+
+
+def _read_later(
+    read: Callable[[Index, Window], NDArray[Any]], path: Path, field: str, images: Index, window: Window
+) -> NDArray[Any]:
+    try:
+        return read(images, window)
+    except (OSError, ValueError, EOFError, *DAMAGED) as error:
+        raise InputError(field, f"{path}, {_no_image(error)}", _FORMATS) from error
+
+
+def _check_count(array: NDArray[np.generic] | ImagesOnDisk, axes: str, field: str) -> None:
     if len(axes) != array.ndim:
         raise InputError(
             field, f"axes {axes!r} for an array of shape {array.shape}", f"axes of {array.ndim} letters for it"
@@ -182,7 +220,7 @@ def _read(path: Path, field: str) -> Image:
         if path.is_dir():
             return read_zarr(path)
         if suffix == ".npy":
-            return Image(np.load(path, allow_pickle=False))
+            return read_npy(path)
         return _read_vendor(path, field) if suffix in SUFFIXES else read_tiff(path)
     except InputError:
         raise
@@ -229,7 +267,7 @@ def _read_npz(path: Path, key: str | None, field: str) -> Image:
 
 def _no_image(error: Exception) -> str:
     text = _short(error)
-    if "allow_pickle" in text or "Object arrays" in text:
+    if any(word in text for word in ("allow_pickle", "Object arrays", "Python objects")):
         return "which holds Python objects"
     return f"which is no image that can be read ({text})" if text else "which is no image"
 

@@ -17,14 +17,16 @@ from napari_nstm.io.result import is_store, open_result
 from napari_nstm.io.store import StoredResult
 from napari_nstm.run.client import Child
 from napari_nstm.run.failures import in_plain_words
-from napari_nstm.run.job import job_from_mapping, store_path
+from napari_nstm.run.job import job_from_mapping, replace_dotted, store_path, with_fit
 from napari_nstm.run.parts import Part, PartEvent, run_parts
 from napari_nstm.run.patience import Controls
 from napari_nstm.run.plan import check_job
 from napari_nstm.run.result import Result
+from napari_nstm.run.same_job import made_by
 
 # How often a stop is looked for while a process fits (seconds).
 _LOOK_S = 0.1
+_ANEW = "The fit begins anew, because the result that it was to start from did not come to be."
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,15 @@ class BatchJob:
         The job, and the folder that its paths are relative to.
     after
         Index of the job that must be done before; None: none.
+    or_anew
+        Whether it begins anew where the result that it starts from did not come to be.
     """
 
     name: str
     job: Job
     base_dir: Path
     after: int | None = None
+    or_anew: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def check_batch(jobs: Sequence[BatchJob], *, overwrite: bool = False) -> list[In
     Raises
     ------
     InputError
-        If two jobs write to one place, or a scheduler is named by one of them.
+        If two jobs write to one place.
     """
     places: dict[Path, str] = {}
     for one in jobs:
@@ -114,7 +119,7 @@ def run_batch(
     """
     run_id, began = controls.run_id, dict.fromkeys(range(len(jobs)), time.monotonic())
     outcomes = [Outcome(one.name, "not begun", 0.0, None, "Not begun.") for one in jobs]
-    parts = [_part(one, overwrite=overwrite) for one in jobs]
+    parts = [_part(one, overwrite=overwrite, is_sent=scheduler is not None) for one in jobs]
     stream = _here(jobs, parts, controls) if scheduler is None else run_parts(parts, controls, scheduler)
     started: set[int] = set()
     for part_event in stream:
@@ -135,9 +140,21 @@ def run_batch(
 
 @in_plain_words
 def run_job(
-    job: Mapping[str, Any], base_dir: str | Path, controls: Controls, *, overwrite: bool
+    job: Mapping[str, Any], base_dir: str | Path, controls: Controls, *, overwrite: bool, or_anew: bool = False
 ) -> Generator[Event, None, None]:
-    """Run a job in this process, yielding its events: one that is done says so, one that was interrupted goes on."""
+    """Run a job in this process, yielding its events: one that is done says so, one that was interrupted goes on.
+
+    Parameters
+    ----------
+    job, base_dir
+        The job as plain JSON, and the folder that its paths are relative to.
+    controls
+        What can be asked of the run.
+    overwrite
+        Replace a result that is there and belongs to another job.
+    or_anew
+        Begin anew where the result that it starts from did not come to be.
+    """
     from napari_nstm.run.reconstruct import iter_reconstruct, iter_resume
 
     checked, folder = job_from_mapping(job), Path(base_dir)
@@ -153,12 +170,18 @@ def run_job(
     elif there is not None:
         yield from iter_resume(there.path, **asked)
     else:
+        if or_anew and not _has_start(checked, folder):
+            yield Notice(controls.run_id, _ANEW)
+            checked = _anew(checked)
         yield from iter_reconstruct(checked, base_dir=folder, overwrite=overwrite, **asked)
 
 
-def _part(one: BatchJob, *, overwrite: bool) -> Part:
+def _part(one: BatchJob, *, overwrite: bool, is_sent: bool) -> Part:
     job = one.job.model_dump(mode="json", exclude_unset=True)
-    command = {"do": "job", "job": job, "base_dir": str(one.base_dir), "overwrite": overwrite}
+    if is_sent and one.job.compute.scheduler is not None:
+        # A worker that waited for other workers to do the tiles would hold one of them.
+        job = replace_dotted(job, "compute.scheduler", None)
+    command = {"do": "job", "job": job, "base_dir": str(one.base_dir), "overwrite": overwrite, "or_anew": one.or_anew}
     return Part(one.name, command, one.after)
 
 
@@ -167,12 +190,23 @@ def _problem_of(one: BatchJob, *, overwrite: bool) -> InputError | None:
     try:
         waits = one.job.fit.start_from if one.after is not None else None
         # What a job starts from is made by one before it.
-        fit = one.job.fit if waits is None else one.job.fit.model_copy(update={"start_from": None})
-        job = one.job.model_copy(update={"fit": fit})
+        job = one.job if waits is None else _anew(one.job)
         check_job(job, None, one.base_dir, overwrite=overwrite, resumed_store=None if there is None else there.path)
     except InputError as error:
         return error
     return None
+
+
+def _anew(job: Job) -> Job:
+    return with_fit(job, start_from=None)
+
+
+def _has_start(job: Job, base_dir: Path) -> bool:
+    """Whether there is what a job starts from; True of a job that starts from nothing."""
+    if job.fit.start_from is None:
+        return True
+    path = base_dir / Path(job.fit.start_from).expanduser()
+    return is_store(path) and open_result(path).status == "finished"
 
 
 def _result_of(job: Job, base_dir: Path) -> StoredResult | None:
@@ -181,25 +215,7 @@ def _result_of(job: Job, base_dir: Path) -> StoredResult | None:
     if not is_store(path):
         return None
     stored = open_result(path)
-    return stored if _made(stored.record.job, job, base_dir) else None
-
-
-def _made(record: Mapping[str, Any], job: Job, base_dir: Path) -> bool:
-    """Whether a store's job is this one: what was found in its frames was added to it, and paths are absolute there."""
-    said = job.model_dump(mode="json", exclude_unset=True)
-    acquisition = said.pop("acquisition", {})
-    for part in ("output", "compute", "raw", "axes"):
-        said.pop(part, None)
-    fit = {
-        key: value for key, value in said.pop("fit", {}).items() if key not in ("device", "motion_from", "start_from")
-    }
-    kept = record.get("acquisition", {})
-    same = all(record.get(key) == value for key, value in said.items() if key != "nstm")
-    same = same and all(record.get("fit", {}).get(key) == value for key, value in fit.items())
-    same = same and all(
-        kept.get(key) == value for key, value in acquisition.items() if not isinstance(value, dict | None)
-    )
-    return same and Path(str(record.get("raw"))).name == Path(job.raw).name
+    return stored if made_by(job, base_dir, stored.record.job) else None
 
 
 def _done(stored: StoredResult, run_id: str) -> Finished:
@@ -217,7 +233,7 @@ def _here(jobs: Sequence[BatchJob], parts: Sequence[Part], controls: Controls) -
         for index, one in enumerate(jobs):
             if controls.should_stop():
                 return
-            if one.after in failed:
+            if one.after in failed and not one.or_anew:
                 failed.add(index)
                 yield PartEvent(index, Failed(controls.run_id, None, "Not begun, because the one before it failed."))
                 continue
@@ -232,7 +248,11 @@ def _here(jobs: Sequence[BatchJob], parts: Sequence[Part], controls: Controls) -
                     yield PartEvent(index, Notice(controls.run_id, f"{one.name} goes on from its checkpoint."))
                     run_id = child.resume(there.path)
                 else:
-                    run_id = child.run(one.job, one.base_dir, overwrite=overwrite)
+                    job = one.job
+                    if one.or_anew and not _has_start(job, one.base_dir):
+                        yield PartEvent(index, Notice(controls.run_id, f"{one.name}: {_ANEW}"))
+                        job = _anew(job)
+                    run_id = child.run(job, one.base_dir, overwrite=overwrite)
                 for event in _followed(child, run_id, controls):
                     if isinstance(event, Failed):
                         failed.add(index)

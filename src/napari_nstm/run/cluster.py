@@ -7,10 +7,12 @@ all of them see. A part whose worker is lost is begun again by Dask on another o
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import queue
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,17 +21,19 @@ from uuid import uuid4
 
 from napari_nstm.core.errors import InputError, in_one_sentence
 from napari_nstm.core.events import Checkpointed, Event, Failed, Finished, Notice, Preview, Progress
-from napari_nstm.run.parts import Part, PartEvent, events_of
+from napari_nstm.run.parts import Part, PartEvent, events_of, may_begin_anew
 from napari_nstm.run.patience import Controls
 from napari_nstm.run.protocol import ArrayFolder, decode_event, encode_event
 
 if TYPE_CHECKING:
     from distributed import Client
 
-_FIELD = "compute.scheduler"
+_FIELD, _PACKAGE = "compute.scheduler", "napari-nstm"
 _CONNECT_S = 10.0
 # How often workers ask whether to stop or wait, events of one kind are sent at most, and this side looks around.
 _ASK_S, _TELL_S, _LOOK_S = 0.5, 0.3, 0.1
+# How long parts that are at work may take to stop; a worker that was lost never answers.
+_STOP_S = 60.0
 
 # A fit takes all cores, and all memory of a GPU: one at a time in a process.
 _one_at_a_time = threading.Lock()
@@ -45,11 +49,14 @@ def run_on_cluster(parts: Sequence[Part], controls: Controls, scheduler: str) ->
     InputError
         If no scheduler answers, or a worker has another napari-nstm; field `compute.scheduler`.
     """
+    if not parts:
+        return
     with _connected(scheduler) as client:
+        notices = _check_workers(client, scheduler)
         run = _Run(client, parts, controls)
-        for sentence in _check_workers(client, scheduler):
-            yield PartEvent(0, Notice(controls.run_id, sentence))
         try:
+            for sentence in notices:
+                yield PartEvent(0, Notice(controls.run_id, sentence))
             yield from run.events()
         finally:
             run.close()
@@ -69,7 +76,7 @@ def _connected(scheduler: str) -> Iterator[Client]:
         raise InputError(_FIELD, f"{scheduler!r}, which is no address and no file", takes)
     try:
         client = Client(**where, timeout=_CONNECT_S, set_as_default=False, name="napari-nstm")
-    except (OSError, ValueError, TimeoutError) as error:
+    except (OSError, ValueError, KeyError, TimeoutError) as error:
         raise InputError(_FIELD, f"{scheduler!r}, where none answers", takes) from error
     try:
         yield client
@@ -79,12 +86,14 @@ def _connected(scheduler: str) -> Iterator[Client]:
 
 def _check_workers(client: Client, scheduler: str) -> list[str]:
     """Return what the user should know of the workers; raise where they have another napari-nstm."""
-    mine = importlib.metadata.version("napari-nstm")
+    mine = importlib.metadata.version(_PACKAGE)
     # A function of the standard library: it can be asked of a worker that lacks everything else.
-    theirs = client.run(importlib.metadata.version, "napari-nstm", on_error="return")
+    theirs = client.run(importlib.metadata.version, _PACKAGE, on_error="return")
     for address, version in theirs.items():
-        if version != mine:
-            found = f"napari-nstm {version}" if isinstance(version, str) else "no napari-nstm"
+        is_missing = isinstance(version, importlib.metadata.PackageNotFoundError)
+        # Any other error: it was lost while it was asked.
+        if is_missing or (isinstance(version, str) and version != mine):
+            found = "no napari-nstm" if is_missing else f"napari-nstm {version}"
             takes = f"workers that have napari-nstm {mine}, as this process has"
             raise InputError(_FIELD, f"{scheduler}, whose worker {address} has {found}", takes)
     if not theirs:
@@ -106,7 +115,7 @@ class _Run:
         self._client = client
         self._inbox: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
         self._attempts: dict[int, str] = {}
-        self._asked = "go on"
+        self._asked, self._stop_by = "go on", math.inf
         self._wish = Variable(self._topic, client=client)
         self._wish.set(self._asked)
         client.subscribe_topic(self._topic, lambda event: self._inbox.put(event[1]))
@@ -121,6 +130,7 @@ class _Run:
                     index,
                     self._topic,
                     controls.run_id,
+                    importlib.metadata.version(_PACKAGE),
                     before,
                     key=f"{self._topic}-{index}",
                     pure=False,
@@ -132,12 +142,16 @@ class _Run:
         """Yield events as they come, and the last of each part from its task, which no loss of a message can lose."""
         pending = set(range(len(self._parts)))
         while pending:
-            self._pass_on_wishes()
+            self._pass_on_wishes(pending)
             ended = [index for index in sorted(pending) if self._futures[index].done()]
             yield from self._told(pending)
             for index in ended:
+                last = self._last(index)
+                if last is None:  # it was lost once more, and begins again
+                    continue
                 pending.discard(index)
-                yield PartEvent(index, self._last(index))
+                if index in self._attempts or not isinstance(last, Finished) or last.path is not None:
+                    yield PartEvent(index, last)
             if not ended:
                 time.sleep(_LOOK_S)
 
@@ -147,11 +161,11 @@ class _Run:
             if not all(future.done() for future in self._futures):
                 self._wish.set("stop")
                 self._client.cancel(self._futures)
-            else:
+            elif self._asked != "stop":  # otherwise someone may still have to read it
                 self._wish.delete()
             self._client.unsubscribe_topic(self._topic)
 
-    def _pass_on_wishes(self) -> None:
+    def _pass_on_wishes(self, pending: set[int]) -> None:
         wish = "go on"
         if self._controls.should_stop():
             wish = "stop"
@@ -159,7 +173,18 @@ class _Run:
             wish = "pause"
         if wish != self._asked:
             self._asked = wish
-            self._wish.set(wish)
+            with suppress(OSError):  # the scheduler is gone: parts end with that
+                self._wish.set(wish)
+            if wish == "stop":
+                self._stop_by = time.monotonic() + _STOP_S
+                # What waits for a worker would wait for ever where there is none.
+                self._cancel(pending - set(self._attempts))
+        if time.monotonic() > self._stop_by:
+            self._cancel(pending)
+
+    def _cancel(self, indices: Collection[int]) -> None:
+        with suppress(OSError):
+            self._client.cancel([self._futures[index] for index in indices])
 
     def _told(self, pending: set[int]) -> Iterator[PartEvent]:
         while True:
@@ -172,7 +197,8 @@ class _Run:
                 continue
             if message["event"] is None:  # a task begins
                 if index in self._attempts:
-                    text = f"{self._parts[index].name.capitalize()} is begun again: its worker was lost."
+                    name = self._parts[index].name
+                    text = f"{name[:1].upper()}{name[1:]} is begun again: its worker was lost."
                     yield PartEvent(index, Notice(self._controls.run_id, text))
                 self._attempts[index] = attempt
             elif self._attempts.get(index) == attempt:
@@ -180,15 +206,26 @@ class _Run:
                 if event is not None:
                     yield PartEvent(index, event)
 
-    def _last(self, index: int) -> Event:
-        future = self._futures[index]
-        if future.status == "finished":
-            event = decode_event(future.result(), Path())
-            if event is not None:
-                return event
-        error = future.exception() if future.status == "error" else None
-        text = "it was cancelled" if error is None else in_one_sentence(error).rstrip(".")
-        return Failed(self._controls.run_id, None, f"The cluster could not do it: {text}.")
+    def _last(self, index: int) -> Event | None:
+        """Return how a part ended; None where its result was lost with its worker."""
+        future, run_id = self._futures[index], self._controls.run_id
+        if future.status == "cancelled" and self._asked == "stop":
+            begun = "Stopped; its worker does not answer, and what it has checkpointed is kept."
+            return Finished(run_id, "stopped", None, begun if index in self._attempts else "Stopped before it began.")
+        error: BaseException | None = None
+        try:
+            if future.status == "finished":
+                return decode_event(future.result(timeout=_LOOK_S), Path())
+            error = future.exception(timeout=_LOOK_S) if future.status == "error" else None
+        except (OSError, TimeoutError, CancelledError):
+            return None
+        if error is None:
+            text = "the scheduler has dropped it, or does not answer any more"
+        elif type(error).__name__ == "KilledWorker":
+            text = "every worker that began it was lost, one after another"
+        else:
+            text = in_one_sentence(error).rstrip(".")
+        return Failed(run_id, None, f"The cluster could not do it: {text}.")
 
 
 def _have_gpus(client: Client) -> bool:
@@ -199,7 +236,9 @@ def _have_gpus(client: Client) -> bool:
 # -- on a worker ----------------------------------------------------------------
 
 
-def _work(command: Mapping[str, Any], index: int, topic: str, run_id: str, before: Any = None) -> str:
+def _work(
+    command: Mapping[str, Any], index: int, topic: str, run_id: str, version: str, before: str | None = None
+) -> str:
     """Carry out one part on a worker, and return its last event as JSON."""
     from distributed import get_client, get_worker
 
@@ -209,7 +248,11 @@ def _work(command: Mapping[str, Any], index: int, topic: str, run_id: str, befor
     def tell(line: str | None) -> None:
         worker.log_event(topic, {"part": index, "attempt": attempt, "event": line})
 
-    if before is not None and decode_event(before, Path()).__class__ is Failed:
+    mine = importlib.metadata.version(_PACKAGE)
+    if mine != version:  # it came later than the others, which were asked
+        text = f"The worker {worker.address} has napari-nstm {mine}; the job is of {version}."
+        return encode_event(Failed(run_id, _FIELD, text), arrays)
+    if before is not None and isinstance(decode_event(before, Path()), Failed) and not may_begin_anew(command):
         return encode_event(Failed(run_id, None, "Not begun, because what it needs failed."), arrays)
     with _one_at_a_time, _Wishes(topic, get_client()) as wishes:
         tell(None)

@@ -24,6 +24,7 @@ from napari_nstm.run.plan import Plan
 from napari_nstm.run.preflight import prepared_event
 from napari_nstm.run.preview import conventional_preview, stored_preview
 from napari_nstm.run.result import Result
+from napari_nstm.run.start import Start, read_start
 
 if TYPE_CHECKING:
     from napari_nstm.fit.solver import Solver
@@ -98,8 +99,7 @@ def _execute(
         grid = solver.problem(0).grid
         yield conventional_preview(comparisons[0], plan, grid, run_id, controls.preview_time())
         yield Working(run_id, "Compiling", compiling=True)
-        with device_errors():
-            state = patience.do(lambda: _first_state(plan, solver))
+        state = patience.do(lambda: _first_state(plan, solver, plan.start))
         if controls.should_stop():
             raise StopAskedError
     except StopAskedError:
@@ -107,13 +107,14 @@ def _execute(
         return
     opened = open_store(_record(plan, solver, run_id))
     writer, stored = opened.writer, opened.stored
-    course = Course()
+    course = Course(*_course_so_far(stored))
     if stored is not None:
         state = _load(solver, writer.path)
-        losses = [np.nan if loss is None else loss for loss in stored.record.loss_history]
-        course = Course(losses, stored.record.timings_s.get("fit", 0.0))
         yield Notice(run_id, f"Going on from step {int(state.step)} of {solver.n_steps}.")
         yield stored_preview(stored, plan, grid, run_id, controls.preview_time())
+    elif plan.start is None and plan.job.fit.start_from is not None:
+        # It ended before its first checkpoint, and begins once more where it began.
+        state = _first_state(plan, solver, read_start(Path(plan.job.fit.start_from)))
     writer.record = writer.record.with_session(_session(plan, stored), plan.device_words, versions())
     prepare_s = time.monotonic() - began
 
@@ -221,9 +222,20 @@ def _record(plan: Plan, solver: Solver, run_id: str) -> StoreRecord:
     )
 
 
-def _first_state(plan: Plan, solver: Solver) -> FitState:
-    state = solver.init()
-    return state if plan.start is None else plan.start.state(solver, state)
+def _first_state(plan: Plan, solver: Solver, start: Start | None) -> FitState:
+    from napari_nstm.run.loop import device_errors
+
+    with device_errors():
+        state = solver.init()
+        return state if start is None else start.state(solver, state, plan.origin_um)
+
+
+def _course_so_far(stored: StoredResult | None) -> tuple[list[float], float]:
+    """Return the loss of every step that was done, and the seconds of fitting."""
+    if stored is None:
+        return [], 0.0
+    record = stored.record
+    return [np.nan if loss is None else loss for loss in record.loss_history], record.timings_s.get("fit", 0.0)
 
 
 def _session(plan: Plan, stored: StoredResult | None) -> str:

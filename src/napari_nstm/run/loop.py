@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,8 @@ _LINGER_S = 0.15
 _WAIT_S = 0.05
 # Previews take at most a fifth of the time, checkpoints a tenth.
 _PREVIEW_PAUSE, _CHECKPOINT_PAUSE = 4.0, 9.0
+# A process that is killed loses no more than this (seconds), though slow checkpoints take more than their share then.
+_MOST_LOST_S = 10.0
 
 
 @dataclass
@@ -147,7 +150,7 @@ class _Fit:
         self._solver, self._plan, self._course = solver, plan, course
         self._controls, self._patience, self._checkpoint = controls, patience, checkpoint
         self.kept = self.step
-        self._checkpoints = _Pace(plan.job.output.checkpoint_every_s, _CHECKPOINT_PAUSE)
+        self._checkpoints = _Pace(plan.job.output.checkpoint_every_s, _CHECKPOINT_PAUSE, _MOST_LOST_S - 2 * _CHUNK_S)
         self._previews = _Pace(plan.job.output.preview_every_s, _PREVIEW_PAUSE)
         self._shown_ms = controls.preview_time()
 
@@ -287,10 +290,21 @@ def device_errors() -> Iterator[None]:
 
 
 class _Pace:
-    """When something is due that must come every so often, but not take more than its share of the time."""
+    """When something is due that must come every so often, but not take more than its share of the time.
 
-    def __init__(self, every_s: float, pause: float) -> None:
-        self._every_s, self._pause = every_s, pause
+    Parameters
+    ----------
+    every_s
+        Seconds from one to the next where it takes no time.
+    pause
+        So many times what it took goes by before the next one.
+    most_s
+        But not more than this, from the end of one to the end of the next; where it takes nearly that long itself, half
+        of what it took, or there would be nothing else.
+    """
+
+    def __init__(self, every_s: float, pause: float, most_s: float = math.inf) -> None:
+        self._every_s, self._pause, self._most_s = every_s, pause, most_s
         self._next = time.monotonic() + every_s
 
     def due(self) -> bool:
@@ -301,7 +315,8 @@ class _Pace:
         began = time.monotonic()
         yield
         took = time.monotonic() - began
-        self._next = time.monotonic() + max(self._every_s - took, self._pause * took)
+        share_s = min(self._pause * took, max(self._most_s - took, took / 2))
+        self._next = time.monotonic() + max(self._every_s - took, share_s)
 
 
 class _Remaining:

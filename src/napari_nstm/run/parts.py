@@ -25,9 +25,11 @@ class Part:
         What the user knows it as (`tile 3 of 16`).
     command
         `{"do": "tile", "store": PATH, "index": 3}` (and `"device"`, where it is not the plan's), or
-        `{"do": "job", "job": {...}, "base_dir": PATH, "overwrite": false}`.
+        `{"do": "job", "job": {...}, "base_dir": PATH, "overwrite": false}` (and `"or_anew": true`, where it begins
+        anew if the result that it starts from did not come to be).
     after
-        Index of the part that must be done before this one begins; None: none.
+        Index of an earlier part that must have ended before this one begins; None: none. Where that failed this one
+        fails too, if it cannot begin anew.
     """
 
     name: str
@@ -76,9 +78,9 @@ def run_parts(
     for index, part in enumerate(parts):
         if controls.should_stop():
             return
-        if part.after in failed:
+        if part.after is not None and part.after in failed and not may_begin_anew(part.command):
             failed.add(index)
-            text = f"Not begun, because {parts[part.after].name} failed." if part.after is not None else ""
+            text = f"Not begun, because {parts[part.after].name} failed."
             yield PartEvent(index, Failed(controls.run_id, None, text))
             continue
         for event in events_of(part.command, controls):
@@ -97,6 +99,11 @@ def events_of(command: Mapping[str, Any], controls: Controls) -> Generator[Event
         yield Failed(controls.run_id, None, in_one_sentence(error))
 
 
+def may_begin_anew(command: Mapping[str, Any]) -> bool:
+    """Whether a part can do without the one before it."""
+    return bool(command.get("or_anew", False))
+
+
 def _begin(command: Mapping[str, Any], controls: Controls) -> Generator[Event, None, None]:
     if command["do"] == "tile":
         from napari_nstm.run.tiled.run import run_tile
@@ -104,4 +111,5 @@ def _begin(command: Mapping[str, Any], controls: Controls) -> Generator[Event, N
         return run_tile(command["store"], command["index"], controls, device=command.get("device"))
     from napari_nstm.run.batch import run_job
 
-    return run_job(command["job"], command["base_dir"], controls, overwrite=command["overwrite"])
+    anew = may_begin_anew(command)
+    return run_job(command["job"], command["base_dir"], controls, overwrite=command["overwrite"], or_anew=anew)

@@ -11,7 +11,8 @@ import numpy as np
 from napari_nstm.core.errors import InputError, StoreError
 from napari_nstm.core.settings import FitSettings, Job
 from napari_nstm.io.result import StoredResult, open_result
-from napari_nstm.run.job import array_paths, job_from_mapping, with_absolute_paths
+from napari_nstm.run.job import job_from_mapping
+from napari_nstm.run.scripts import with_paths
 
 if TYPE_CHECKING:
     from napari_nstm.core.grids import Grid
@@ -69,10 +70,10 @@ class Start:
         theirs = _words(record.shape, record.pixel_size_um, tuple(channel.name for channel in record.channels))
         if mine != theirs:
             raise InputError(_FIELD, f"a result of {theirs}", f"one of {mine}")
-        way_px = np.subtract(origin_um or 0.0, self.stored.origin_um) / np.asarray(grid.pixel_size_um)
-        if np.any(np.abs(way_px) > _SAME_PX):
-            takes = "one of the same region of the frames"
-            raise InputError(_FIELD, f"a result of a region {_pixels(way_px)} pixels away", takes)
+        way_um = np.subtract(origin_um or 0.0, self.stored.origin_um)
+        if np.any(np.abs(way_um) > _SAME_PX * np.asarray(grid.pixel_size_um)):
+            way = ", ".join(f"{-n:.4g}" for n in way_um)
+            raise InputError(_FIELD, f"a result of a region {way} um away", "one of the same region of the frames")
         # What lies around the field belongs to the model: cells divide it all.
         canvas, motion = self.stored.canvas(), self.stored.motion()
         away = [np.subtract(canvas.origin_px, grid.canvas_origin), np.subtract(motion.origin_px, grid.padded_origin)]
@@ -120,11 +121,12 @@ def with_finer_motion(store: Path, out: Path) -> Job:
 
     path = store.absolute()
     stored = read_start(path).stored
-    job = with_absolute_paths(stored.job, path, array_paths(stored.job))
+    job = with_paths(stored.job, path, relative=False)
     encoding = finer(FitSettings.model_validate(stored.record.fit).motion_encoding)
     content = job.model_dump(mode="json", exclude_unset=True)
     fit = content.get("fit", {})
     advanced = {**fit.get("advanced", {}), "motion_encoding": encoding.model_dump(mode="json")}
+    advanced["coarse_to_fine"] = 0.0  # of the same frames: what is coarse was found
     content["fit"] = {**fit, "start_from": str(path), "advanced": advanced}
     content["output"] = {**content.get("output", {}), "path": str(out.absolute())}
     return job_from_mapping(content)
@@ -133,7 +135,3 @@ def with_finer_motion(store: Path, out: Path) -> Job:
 def _words(shape: tuple[int, ...], pixel_size_um: tuple[float, ...], channels: tuple[str, ...]) -> str:
     size = " x ".join(map(str, shape))
     return f"{size} pixels of {' x '.join(f'{p:.4g}' for p in pixel_size_um)} um with {', '.join(channels)}"
-
-
-def _pixels(way_px: np.ndarray) -> str:
-    return ", ".join(f"{n:.4g}" for n in way_px)

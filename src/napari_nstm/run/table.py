@@ -13,6 +13,7 @@ import yaml
 from napari_nstm.core.errors import InputError
 from napari_nstm.run.batch import BatchJob
 from napari_nstm.run.job import job_from_mapping, load_job, replace_dotted, store_path
+from napari_nstm.run.scripts import with_paths
 
 _TABLES = {".csv": ",", ".tsv": "\t"}
 _TEMPLATE = "job"
@@ -39,7 +40,7 @@ def read_batch(files: Sequence[Path]) -> list[BatchJob]:
             found.extend(_rows(path))
         else:
             job, base_dir = load_job(path)
-            found.append(BatchJob(path.name, job, base_dir))
+            found.append(BatchJob(str(path), job, base_dir))
     found = [replace(one, after=_before(one, found[:index])) for index, one in enumerate(found)]
     if not found:
         raise InputError("batch", "no jobs", "job files, or tables with a row for each job")
@@ -80,7 +81,7 @@ def _row(path: Path, number: int, row: Mapping[str | None, Any]) -> BatchJob:
     template = (row.get(_TEMPLATE) or "").strip()
     if template:
         job, base_dir = load_job(folder / template)
-        content = _absolute(job.model_dump(mode="json", exclude_unset=True), base_dir)
+        content = with_paths(job, base_dir, relative=False).model_dump(mode="json", exclude_unset=True)
     for column, cell in row.items():
         if column is None or column == _TEMPLATE or cell is None or not cell.strip():
             continue
@@ -95,14 +96,3 @@ def _row(path: Path, number: int, row: Mapping[str | None, Any]) -> BatchJob:
         return BatchJob(name, job_from_mapping(content), folder)
     except InputError as error:
         raise InputError(f"{name}, {error.field}", error.got, error.takes) from error
-
-
-def _absolute(content: dict[str, Any], base_dir: Path) -> dict[str, Any]:
-    """Make the paths of a template that every job has absolute."""
-    for dotted in ("raw", "output.path", "fit.motion_from", "fit.start_from"):
-        part: Any = content
-        for key in dotted.split("."):
-            part = part.get(key) if isinstance(part, dict) else None
-        if isinstance(part, str):
-            content = replace_dotted(content, dotted, str(base_dir / Path(part).expanduser()))
-    return content

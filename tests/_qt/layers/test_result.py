@@ -11,6 +11,7 @@ from napari_nstm._qt.layers import result as result_module
 from napari_nstm._qt.layers.result import on_slider, read_result, result_layers
 from napari_nstm.core.errors import InputError, StoreError
 from napari_nstm.io.colors import direction_colors
+from napari_nstm.io.result import StoredResult
 from napari_nstm.io.store import StoreWriter
 
 
@@ -242,3 +243,14 @@ def test_layers_of_a_region_lie_where_it_lies(tmp_path):
     for name, layer in region.items():
         np.testing.assert_allclose(layer.translate[-2:] - whole[name].translate[-2:], (3, 5), err_msg=name)
         np.testing.assert_allclose(layer.scale, whole[name].scale)
+
+
+def test_a_part_of_the_frames_stands_where_they_were_taken(stored):
+    """The slider counts raw frames: of a run that began with the sixth, the first moment is there."""
+    part = StoredResult(stored.path, stored.record.changed({"job": {**stored.record.job, "frames": [5, 3]}}))
+    for (_, whole, _), (_, cut, _) in zip(result_layers(stored, "a"), result_layers(part, "a"), strict=True):
+        in_time = len(whole["axis_labels"]) == 3
+        assert cut["translate"][0] - whole["translate"][0] == (5 if in_time else 0)
+        assert cut["translate"][-2:] == whole["translate"][-2:]
+    assert on_slider((0.0, 10.0), (0.0, 10.0), 5) == (5.0, 1.0)
+    assert on_slider((0.0, 5.0, 10.0), (0.0, 10.0), 5) == (5.0, 0.5)

@@ -99,3 +99,26 @@ def test_a_loss_that_does_not_change_is_a_level_line(curve):
     rows, columns = np.nonzero(drawn(curve, 0.5))  # it may run between two rows
     inside = (columns > 150) & (columns < 230)
     assert np.ptp(rows[inside]) <= 2
+
+
+def test_of_tiles_each_has_a_line_of_its_own(curve):
+    """The loss of a tile begins high again: a line from the end of the one before would not be a fit's."""
+    curve.set_tiles(at_once=False)
+    for step in range(1, 101):
+        tile, at = divmod(step - 1, 50)
+        curve.add(progress(step, 10.0 ** (-3 * at / 50), level=1 if at < 25 else 0), f"Tile {tile + 1} of 2")
+    assert curve.levels == ((0, "Tile 1 of 2"), (51, "Tile 2 of 2"))
+    # Between the end of the first and the begin of the second nothing is drawn from bottom to top.
+    assert drawn(curve, share=0.5)[:, 80:].sum(axis=0).max() < 20
+    assert len(curve.points()[0]) == 100
+
+
+def test_steps_of_tiles_may_be_more_than_was_thought(curve):
+    curve.set_tiles(at_once=True)
+    curve.add(progress(10, 1.0, n_steps=100), "0 of 2 tiles done")
+    curve.add(progress(20, 0.5, n_steps=120), "0 of 2 tiles done")
+    assert curve.points()[0].tolist() == [10, 20]
+    curve.clear()
+    curve.add(progress(1, 1.0), "64 × 64 px")
+    curve.add(progress(1, 5.0, n_steps=50), "64 × 64 px")
+    assert curve.points()[1].tolist() == [5.0], "a run that is not in tiles begins anew"

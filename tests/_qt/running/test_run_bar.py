@@ -5,7 +5,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QLabel
 
 from napari_nstm._qt.running.run_bar import RunBar, duration, memory
-from napari_nstm.core.events import Paused, Progress, Working
+from napari_nstm.core.events import PartDone, Paused, Progress, Working
 
 
 @pytest.fixture
@@ -184,3 +184,50 @@ def test_the_keyboard_runs_and_stops(bar, qtbot):
 
 def answer(bar, name):
     next(button for button in bar._question.buttons() if button.text().replace("&", "") == name).click()
+
+
+def part(done, status="finished", total=4):
+    return PartDone("r", f"tile {done + (status != 'finished')} of {total}", done, total, None, "It went so.", status)
+
+
+def test_of_tiles_it_is_told_which_one_is_at_work(bar):
+    bar.set_running()
+    bar.set_tiles(4, at_once=False)
+    bar.show_working(Working("r", "Compiling for 64 x 64 pixels", compiling=True))
+    assert bar.state.text() == "Tile 1 of 4 · Compiling for 64 x 64 pixels…"
+    assert bar.progress.maximum() == 0
+    bar.show_progress(Progress("r", 3, 1200, 1, 0.5, 0.4, 3.0, 2000.0), "512 × 512 px")
+    assert bar.state.text() == "Tile 1 of 4 · step 3 of 1200", "it has compiled most of the time"
+    bar.show_progress(Progress("r", 160, 1200, 1, 0.5, 0.4, 3.0, 90.4), "512 × 512 px")
+    assert bar.state.text() == "Tile 1 of 4 · step 160 of 1200 · 2 min left"
+    bar.show_part(part(1))
+    bar.show_working(Working("r", "Preparing"))
+    assert bar.state.text() == "Tile 2 of 4 · Preparing…"
+    assert (bar.progress.value(), bar.progress.maximum()) == (160, 1200), "how far all are stays to be seen"
+    assert not bar.message.isVisible()
+    bar.show_part(part(1, "failed"))
+    assert bar.message.text() == "⚠ Tile 2 of 4: It went so."
+    bar.show_progress(Progress("r", 700, 1200, 1, 0.5, 0.4, 3.0, None), "512 × 512 px")
+    assert bar.state.text() == "Tile 3 of 4 · step 700 of 1200"
+    bar.show_part(part(3))
+    bar.show_working(Working("r", "Blending tiles", done=1, total=8))
+    assert bar.state.text() == "Blending tiles · 1 of 8"
+    bar.set_running()  # the next run has none
+    bar.show_progress(Progress("r", 120, 300, 1, 0.5, 0.4, 3.0, None), "128 × 128 px")
+    assert bar.state.text() == "128 × 128 px · step 120 of 300"
+
+
+def test_on_a_cluster_tiles_are_counted(bar):
+    bar.set_running()
+    bar.set_tiles(16, at_once=True)
+    bar.set_tiles_done(3)  # by the run before
+    bar.show_progress(Progress("r", 120, 1600, 1, 0.5, 0.4, 3.0, None), "512 × 512 px")
+    assert bar.state.text() == "3 of 16 tiles done · step 120 of 1600"
+
+
+def test_a_result_that_goes_on_cannot_be_discarded(bar):
+    bar.set_running(can_discard=False)
+    bar.set_pausing()
+    assert not bar.discard_button.isVisible()
+    bar.set_running()
+    assert bar.discard_button.isVisible()

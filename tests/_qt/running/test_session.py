@@ -42,6 +42,10 @@ class FakeChild:
         self.told.append(("run", raw))
         return "run-1"
 
+    def resume(self, store, *, steps):
+        self.told.append(("resume", store, steps))
+        return "run-1"
+
     def estimate(self, job, base_dir, raw):
         self.told.append(("estimate", job))
         return f"estimate-{sum(1 for told in self.told if told[0] == 'estimate')}"
@@ -146,6 +150,23 @@ def test_a_stop_is_answered_by_a_process_that_fits(session, qtbot, tmp_path):
     child.events = [Finished("run-1", "stopped", "/r.zarr", "Stopped at step 4.")]
     wait(qtbot, lambda: session.ends)
     assert session.ends[0].status == "stopped"
+
+
+def test_a_result_that_goes_on_is_kept_when_it_is_to_be_discarded(session, qtbot, tmp_path):
+    (tmp_path / "run.zarr").mkdir()
+    session.resume(tmp_path / "run.zarr", "raw", 50, keep=True)
+    child = FakeChild.made[-1]
+    wait(qtbot, lambda: told(child, "resume"))
+    assert told(child, "resume") == [("resume", tmp_path / "run.zarr", 50)]
+    child.events = [Progress("run-1", 3, 10, 1, 0.5, 0.1, 1.0, 2.0)]
+    wait(qtbot, lambda: session.heard)
+    session.discard()
+    assert not session.discarding
+    child.events = [Finished("run-1", "stopped", str(tmp_path / "run.zarr"), "Stopped at step 4.")]
+    wait(qtbot, lambda: session.ends)
+    assert (session.ends[0].status, session.ends[0].path) == ("stopped", tmp_path / "run.zarr")
+    qtbot.wait(100)
+    assert session._runs.discarded == []
 
 
 def test_a_process_that_compiles_is_ended_and_what_it_reached_kept(session, qtbot, tmp_path):

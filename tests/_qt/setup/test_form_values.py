@@ -47,8 +47,10 @@ def remember(form, qtbot):
 def filled(session, qtbot, **changes):
     form = session()
     form.acquisition.set_content({**DPC, **changes})
-    form.fit.set_content({**form.fit.content(), "epochs": 77, "motion_from": "other.zarr"})
+    form.fit.set_content({**form.fit.content(), "epochs": 77, "motion_from": "other.zarr", "start_from": "r.zarr"})
     form.output.set_content({"times": 9})
+    form.compute.set_content({"tile_px": 512})
+    form.part.set_content({"frames": [0, 2]})
     form.region = (0, 8, 32, 32)
     remember(form, qtbot)
     return form
@@ -71,8 +73,11 @@ def test_the_last_values_come_back_and_are_said_to_be(session, qtbot):
     assert {key: form.acquisition.content()[key] for key in DPC} == DPC
     assert form.fit.content()["epochs"] == 77
     assert form.output.content() == {"times": 9}
+    assert form.compute.content() == {"tile_px": 512}
+    assert form.large.is_open()
     # What belongs to those frames does not come back.
-    assert "motion_from" not in form.fit.content()
+    assert not {"motion_from", "start_from"} & set(form.fit.content())
+    assert form.part.content() == {}
     assert form.region is None
     qtbot.waitUntil(lambda: form.heard == [(BROUGHT_BACK, False)])
     form.reset()

@@ -8,6 +8,7 @@ from pydantic import Field
 from napari_nstm._qt.raw_layer import KEY
 from napari_nstm._qt.setup.job_form import JobForm
 from napari_nstm.core.errors import InputError
+from napari_nstm.core.settings import ComputeSettings
 from napari_nstm.run.plan import check_job
 
 ACQUISITION = {
@@ -122,6 +123,51 @@ def test_times_of_many_frames_are_written_short(form, viewer, tmp_path):
     form.acquisition.editor("timestamps_ms").setText("0, 25, ...")
     job = form.job(tmp_path / "r.zarr")
     assert tuple(job.acquisition["timestamps_ms"]) == tuple(25.0 * k for k in range(8))
+
+
+# -- large data, and a part of the frames ------------------------------------------
+
+
+def test_large_data_stands_last_and_closed(form, viewer, tmp_path):
+    add(viewer)
+    fill(form)
+    assert not form.large.is_open()
+    assert form.job(tmp_path / "r.zarr").compute == ComputeSettings()
+    assert "compute" not in form.job(tmp_path / "r.zarr").model_fields_set  # nothing is written where nothing is said
+    form.compute.editor("tile_px").setText("64")
+    assert form.large.is_open()  # what counts is seen
+    form.compute.editor("scheduler").setText("tcp://10.0.0.1:8786")
+    job = form.job(tmp_path / "r.zarr")
+    assert job.compute == ComputeSettings(tile_px=64, scheduler="tcp://10.0.0.1:8786")
+    assert job.compute.in_tiles
+
+
+def test_a_problem_of_tiles_opens_the_group_and_stands_there(form, viewer, tmp_path):
+    add(viewer)
+    fill(form)
+    form.compute.editor("tile_px").setText("8")
+    form.large.set_open(False)
+    assert form.job(tmp_path / "r.zarr") is None
+    assert form.large.is_open()
+    assert "32" in form.compute.problems()["tile_px"]
+    form.clear_problems()
+    form.large.set_open(False)
+    assert form.show_problem("compute.tile_px", "compute.tile_px: got 64 pixels; takes nothing: all is seen by all")
+    assert form.large.is_open()
+    assert form.compute.problems() == {"tile_px": "Takes nothing: all is seen by all; got 64 pixels."}
+
+
+def test_a_part_of_the_frames_belongs_to_their_layer(form, viewer, tmp_path):
+    add(viewer)
+    fill(form)
+    form.part.editor("frames").setText("1, 2")
+    assert form.job(tmp_path / "r.zarr").frames == (1, 2)
+    form.part.editor("frames").setText("1, 0")
+    assert form.job(tmp_path / "r.zarr") is None
+    assert list(form.part.problems()) == ["frames"]
+    other = viewer.add_image(frames(6), name="other")
+    form.raw.choose(other)
+    assert form.job(tmp_path / "r.zarr").frames is None
 
 
 # -- one image, grey or in colours ---------------------------------------------

@@ -23,16 +23,18 @@ def card(qtbot):
 
 def prepared(needed=80_000_000, free=24 * GB, device="CPU, 2 cores", **more):
     known = {"axes": "frame, y, x", "n_frames": 4, "shape": (256, 192), "duration_ms": 75.0}
-    return Prepared("r", "DPC: 4 frames, 0 to 75 ms.", device, needed, free, 4.2, 300, **{**known, **more})
+    known |= {"expected_s": 4.2, "n_steps": 300, **more}
+    return Prepared("r", "DPC: 4 frames, 0 to 75 ms.", device, needed, free, **known)
 
 
-def job(region=None, images_per_step=None, **acquisition):
+def job(region=None, images_per_step=None, compute=None, **acquisition):
     return Job(
         modality="dpc",
         raw=str(Path("raw.tif")),
         region=region,
         acquisition={"pixel_size_um": 0.5, **acquisition},
         fit={"images_per_step": images_per_step},
+        compute=compute or {},
     )
 
 
@@ -41,7 +43,11 @@ def said(card):
 
 
 def offered(card):
-    return [b.text() for b in (card.region_button, card.batch_button, card.cpu_button) if b.isVisibleTo(card)]
+    return [b.text() for b in _buttons(card) if b.isVisibleTo(card)]
+
+
+def _buttons(card):
+    return card.tiles_button, card.region_button, card.batch_button, card.cpu_button
 
 
 def notices(card):
@@ -57,8 +63,10 @@ def test_what_was_understood(card):
         "Region": "the whole field",
         "Time": "about 4 s",
         "Device": "CPU, 2 cores",
+        "Tiles": "",
         "Memory": "80 MB of 24.0 GB free",
     }
+    assert not card.values["Tiles"].isVisibleTo(card)
     assert offered(card) == []
     assert "Memory 80 MB of 24.0 GB free" in card.accessibleDescription()
     assert card.values["Frames"].toolTip() == "DPC: 4 frames, 0 to 75 ms."
@@ -117,6 +125,40 @@ def test_only_what_helps_is_offered(card, monkeypatch, qtbot):
     free(60 * GB)
     card.show_outlook(prepared(90 * GB, 78 * GB, gpu), job(), [])
     assert offered(card) == ["Fewer images at a time"]
+
+
+def test_tiles_are_a_way_out_where_they_help(card, qtbot):
+    card.show_outlook(prepared(30 * GB, fits_px=(160, 128)), job(), [], tile_px=96)
+    assert offered(card) == ["Tiles of 96 px", "Region of 160 × 128 px", "Fewer images at a time"]
+    with qtbot.waitSignal(card.tiles_asked) as asked:
+        card.tiles_button.click()
+    assert asked.args == [96]
+    card.show_outlook(prepared(30 * GB, fits_px=(160, 128)), job(), [], tile_px=None)
+    assert "Tiles of 96 px" not in offered(card)
+    card.show_outlook(prepared(), job(), [], tile_px=96)  # the memory will do
+    assert offered(card) == []
+
+
+def test_a_job_in_tiles_says_how_many_and_what_one_needs(card):
+    outlook = prepared(n_tiles=16, tile_px=(64, 48), n_steps=4800, expected_s=600.0)
+    card.show_outlook(outlook, job(compute={"tile_px": 64}), [])
+    assert said(card)["Tiles"] == "16 of 64 × 48 px, one after another"
+    assert said(card)["Time"] == "about 10 min"
+    assert "of all tiles" in card.values["Time"].toolTip()
+    assert card.values["Memory"].toolTip().startswith("Estimated need of one tile, of the 24.0 GB")
+    assert "Tiles 16 of 64 × 48 px" in card.accessibleDescription()
+    card.show_outlook(prepared(n_tiles=1, tile_px=(256, 192)), job(compute={"tile_px": 512}), [])
+    assert said(card)["Tiles"] == "1 of 256 × 192 px: the whole"
+
+
+def test_of_a_cluster_it_is_not_known_how_much_memory_is_free(card):
+    compute = {"tile_px": 64, "scheduler": "tcp://10.0.0.1:8786"}
+    card.show_outlook(prepared(30 * GB, n_tiles=16, tile_px=(64, 64)), job(compute=compute), [])
+    assert said(card)["Tiles"] == "16 of 64 × 64 px, on a Dask cluster"
+    assert "tcp://10.0.0.1:8786" in card.values["Tiles"].toolTip()
+    assert said(card)["Memory"] == "30.0 GB of one tile"
+    assert offered(card) == []
+    assert not card.bar.isVisibleTo(card)
 
 
 def test_two_notices_are_read_more_are_opened(card):

@@ -211,6 +211,7 @@ def test_files_are_asked_for(menu, qtbot, raw_file, monkeypatch):
 
 
 def test_what_is_saved_comes_back_the_same(menu, form, of_a_file, qtbot, tmp_path):
+    form.compute.set_content({"tile_memory_gb": 2.5})
     before = form.values.fragment()
     hear(qtbot, menu, lambda: menu.save_file(tmp_path / "job.yml"))
     menu.reset()
@@ -227,6 +228,28 @@ def test_a_region_travels(menu, form, of_a_file, qtbot, tmp_path):
     form.region = None
     hear(qtbot, menu, lambda: menu.open_file(tmp_path / "job.yml"))
     assert form.region == (0, 8, 32, 40)
+
+
+@pytest.mark.usefixtures("of_a_file")
+def test_tiles_a_part_of_the_frames_and_the_run_to_start_from_travel(menu, form, qtbot, tmp_path):
+    form.compute.set_content({"tile_px": 48, "tile_overlap_px": 24, "scheduler": "tcp://10.0.0.1:8786"})
+    form.part.set_content({"frames": [1, 2]})
+    form.fit.set_content({**form.fit.content(), "start_from": str(tmp_path / "before.zarr")})
+    before = form.job(tmp_path / "r.zarr")
+    hear(qtbot, menu, lambda: menu.save_file(tmp_path / "job.yml"))
+    saved, _ = load_job(tmp_path / "job.yml")
+    assert (saved.compute, saved.frames, saved.fit.start_from) == (before.compute, (1, 2), "before.zarr")
+    menu.reset()
+    fill(form)
+    empty = form.job(tmp_path / "r.zarr")
+    assert (empty.compute.in_tiles, empty.frames, form.fit.content().get("start_from")) == (False, None, None)
+    hear(qtbot, menu, lambda: menu.open_file(tmp_path / "job.yml"))
+    assert form.job(tmp_path / "r.zarr") == before
+    # From a job that says nothing of them they go again.
+    job = write(tmp_path / "other.yml")
+    hear(qtbot, menu, lambda: menu.open_file(job))
+    again = form.job(tmp_path / "r.zarr")
+    assert (again.compute.in_tiles, again.frames, again.fit.start_from) == (False, None, None)
 
 
 @pytest.mark.parametrize(

@@ -104,9 +104,9 @@ def test_the_smaller_of_size_and_memory_counts(toy, job, tmp_path):
 
     assert size(tile_px=50, tile_memory_gb=1000) == size(tile_px=50) == (40, 40)
     assert size(tile_memory_gb=1000) == (200, 160)
-    small = size(tile_memory_gb=0.0065)
+    small = size(tile_memory_gb=0.313)
     assert max(small) < 100
-    assert size(tile_px=192, tile_memory_gb=0.0065) == small
+    assert size(tile_px=192, tile_memory_gb=0.313) == small
 
 
 def test_a_method_that_sees_the_whole_scene_in_every_pixel_is_refused(toy, job, tmp_path):

@@ -159,7 +159,8 @@ def test_an_estimate_counts_the_tiles_and_writes_nothing(job, tmp_path):
 
 def test_memory_decides_how_large_tiles_are(job):
     whole = list(iter_estimate({**job, "compute": {}}))[-1]
-    job["compute"] = {"tile_memory_gb": 0.7e-9 * whole.memory_bytes}
+    # 0.3 GB for the process, and twice what the arrays of a step need.
+    job["compute"] = {"tile_memory_gb": 0.3 + 1.4e-9 * whole.memory_bytes}
     few = list(iter_estimate(job))[-1]
     assert few.n_tiles > 1
     assert few.memory_bytes <= 0.7 * whole.memory_bytes

@@ -1,5 +1,6 @@
 """A result at any number of moments: rendered when they are looked at, and shown in the layers that are there."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from threading import Lock
@@ -10,7 +11,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Layer
 from numpy.typing import NDArray
 
-from napari_nstm._qt.layers.result import on_slider
+from napari_nstm._qt.layers.result import first_frame, on_slider
 from napari_nstm._qt.raw_layer import KEY, known_of
 from napari_nstm.io.result import StoredResult
 
@@ -33,13 +34,23 @@ class RenderedMoments:
         Moments.
     cache_bytes
         How much may be kept; one moment always is.
+    step_px
+        Distance between samples in pixels of the result, ([z,] y, x); None: 1.
     """
 
-    def __init__(self, stored: StoredResult, times_ms: Sequence[float], cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self,
+        stored: StoredResult,
+        times_ms: Sequence[float],
+        cache_bytes: int = CACHE_BYTES,
+        step_px: tuple[float, ...] | None = None,
+    ) -> None:
         self._stored, self.times_ms = stored, tuple(times_ms)
+        self._step = step_px or (1.0,) * len(stored.shape)
         self._most, self._lock = cache_bytes, Lock()
         self._kept: OrderedDict[int, Float] = OrderedDict()
-        self.shape = len(self.times_ms), *stored.shape
+        size = (math.ceil(n / step) for n, step in zip(stored.shape, self._step, strict=True))
+        self.shape = len(self.times_ms), *size
 
     @property
     def kept_bytes(self) -> int:
@@ -50,7 +61,11 @@ class RenderedMoments:
         """Return the scene at a moment: (c, [z,] y, x)."""
         with self._lock:
             if index not in self._kept:
-                self._kept[index] = self._stored.scene_at(self.times_ms[index])
+                time = self.times_ms[index]
+                is_whole = max(self._step) == 1
+                self._kept[index] = (
+                    self._stored.scene_at(time) if is_whole else self._stored.coarse_scene_at(time, self._step)
+                )
             self._kept.move_to_end(index)
             while len(self._kept) > 1 and self.kept_bytes > self._most:
                 self._kept.popitem(last=False)
@@ -136,13 +151,18 @@ def layers_of(viewer: ViewerModel, stored: StoredResult, *kinds: str) -> list[La
 
 def placed_in_time(layer: Layer, times_ms: Sequence[float], frame_times_ms: Sequence[float]) -> dict[str, Any]:
     """Return scale and translation by which a layer's moments stand where they belong on the slider."""
-    first, step = on_slider(times_ms, frame_times_ms)
+    first, step = on_slider(times_ms, frame_times_ms, first_frame(known_of(layer).get("job", {})))
     return {"scale": (step, *layer.scale[1:]), "translate": (first, *layer.translate[1:])}
 
 
 def show_moments(layer: Image, data: Any, times_ms: Sequence[float], frame_times_ms: Sequence[float]) -> None:
-    """Let an image layer of a result show other moments; contrast, colours and visibility are the user's."""
-    layer.data = data
+    """Let an image layer of a result show other moments; contrast, colours and visibility are the user's.
+
+    Data in several sizes, a list, are for a layer that was made of such.
+    """
+    if layer.multiscale and not isinstance(data, list):
+        data = [data]
+    layer.data = data[0] if isinstance(data, list) and not layer.multiscale else data
     for name, value in placed_in_time(layer, times_ms, frame_times_ms).items():
         setattr(layer, name, value)
     layer.metadata = {**layer.metadata, KEY: {**known_of(layer), "times_ms": list(times_ms)}}

@@ -197,7 +197,7 @@ def coarse_scene(
         ([z,] y, x), and the distance between its samples in pixels.
     """
     step = tuple(float(max(1, s // _SAMPLES_PER_SPACING)) for s in spacing_px)
-    shown = stored.coarse_scene_at(time_ms, step)
+    shown = np.nan_to_num(stored.coarse_scene_at(time_ms, step))  # of tiles that have not begun nothing is known
     return brightness(shown, [channel.name for channel in stored.channels]), step
 
 

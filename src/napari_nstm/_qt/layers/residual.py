@@ -6,7 +6,7 @@ import numpy as np
 from napari.types import LayerDataTuple
 from napari.utils.colormaps import Colormap
 
-from napari_nstm._qt.layers.result import LARGE_BYTES
+from napari_nstm._qt.layers.result import LARGE_BYTES, first_frame
 from napari_nstm._qt.raw_layer import KEY, units_of
 from napari_nstm.analysis.residuals import MARGIN_PX, ResidualSummary
 from napari_nstm.io.result import StoredResult
@@ -61,7 +61,7 @@ def residual_layer(stored: StoredResult, name: str, summary: ResidualSummary, in
     attributes = {
         "name": f"residual — {name}",
         "scale": (1.0,) * in_time + size,
-        "translate": (0.0,) * in_time + origin,
+        "translate": (float(first_frame(stored.record.job)),) * in_time + origin,
         "units": units_of(axes),
         "axis_labels": tuple(axes),
         "colormap": Colormap(np.asarray(_COLORS), name="nstm residual", display_name="blue, black, orange"),

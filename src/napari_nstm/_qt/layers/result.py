@@ -10,11 +10,12 @@ from napari.types import LayerDataTuple
 from numpy.typing import NDArray
 
 from napari_nstm._qt.layers.arrows import ArrowColor, ArrowPoints, points_for
-from napari_nstm._qt.layers.motion import ArrowChoices, Arrows
+from napari_nstm._qt.layers.levels import is_large, stored_levels
+from napari_nstm._qt.layers.motion import ArrowChoices, Arrows, coarse_scene
 from napari_nstm._qt.raw_layer import KEY, units_of
 from napari_nstm.core.data import Comparison
 from napari_nstm.core.grids import Channel
-from napari_nstm.io.channels import brightness, is_rgb, looked_at
+from napari_nstm.io.channels import is_rgb, looked_at
 from napari_nstm.io.draw import contrast_limits
 from napari_nstm.io.result import StoredResult, open_result
 
@@ -39,7 +40,7 @@ class ResultArrays:
     times_ms
         Moments.
     reconstruction
-        For each channel (t, [z,] y, x), in memory or lazy.
+        For each channel (t, [z,] y, x), in memory or lazy; of a large one a list of several sizes, the finest first.
     comparisons
         What else the frames gave.
     limits
@@ -66,6 +67,11 @@ class ResultArrays:
     visible: NDArray[np.bool_]
     origin_um: tuple[float, ...]
 
+    @property
+    def in_sizes(self) -> bool:
+        """Whether there are several sizes of the reconstruction."""
+        return isinstance(self.reconstruction[0], list)
+
 
 def read_result(source: str | Path | StoredResult) -> ResultArrays:
     """Read what is shown of a result, also of one whose run goes on or was stopped; may run in any thread.
@@ -86,7 +92,7 @@ def read_result(source: str | Path | StoredResult) -> ResultArrays:
     size = np.reshape(stored.pixel_size_um, (-1, 1))
     moments = [stored.displacement_at(time, where_px=points.points_px) / size for time in stored.times_ms]
     names = [channel.name for channel in stored.channels]
-    first = brightness(stored.scene_at(stored.frame_times_ms[0]), names)  # where the arrows start
+    first, step = coarse_scene(stored, stored.frame_times_ms[0], points.spacing_px)  # where the arrows start
     limits = tuple(_limits(channel) for channel in per_channel)
     return ResultArrays(
         record=stored.attributes,
@@ -98,13 +104,19 @@ def read_result(source: str | Path | StoredResult) -> ResultArrays:
         limits=shared_limits(limits) if is_rgb(names) else limits,
         points=points,
         u_px=np.asarray(moments, np.float32),
-        visible=points.visible(first),
+        visible=points.visible(first, step),
         origin_um=stored.origin_um,
     )
 
 
 def read_images(stored: StoredResult) -> tuple[Any, ...]:
-    """Return the reconstruction as it is stored, for each channel (t, [z,] y, x), in memory or lazy."""
+    """Return the reconstruction as it is stored, for each channel (t, [z,] y, x).
+
+    In memory; what is too much for that lazy; large ones as a list of several sizes, the finest first.
+    """
+    if is_large(stored) and stored.status != "running":
+        levels = stored_levels(stored)
+        return tuple([level[:, index] for level in levels] for index in range(len(stored.channels)))
     stack = stored.reconstruction
     if stack.nbytes <= LARGE_BYTES:
         stack = stack.compute()
@@ -149,7 +161,10 @@ def _images(read: ResultArrays, name: str) -> list[LayerDataTuple]:
             "name": f"{channel.name} — {name}",
             "visible": index in looked_at(names),  # as in movies
         }
-        moving.append((read.reconstruction[index], attributes, "image"))
+        data = read.reconstruction[index]
+        if isinstance(data, list):
+            attributes["multiscale"] = True
+        moving.append((data, attributes, "image"))
     return [*still, *moving]
 
 
@@ -210,7 +225,9 @@ def _common(
         "job": record["job"],
         "record": dict(record),
     }
-    first, step = (0.0, 1.0) if times_ms is None else on_slider(times_ms, record["frame_times_ms"])
+    first, step = (
+        (0.0, 1.0) if times_ms is None else on_slider(times_ms, record["frame_times_ms"], first_frame(record["job"]))
+    )
     return {
         "scale": (step,) * in_time + size,
         "translate": (first,) * in_time + read.origin_um,
@@ -220,7 +237,13 @@ def _common(
     }
 
 
-def on_slider(times_ms: Sequence[float], frame_times_ms: Sequence[float]) -> tuple[float, float]:
+def first_frame(job: Mapping[str, Any]) -> int:
+    """Return the raw frame that a job begins with: the slider counts from the first one that was taken."""
+    part = job.get("frames")
+    return int(part[0]) if part else 0
+
+
+def on_slider(times_ms: Sequence[float], frame_times_ms: Sequence[float], first_frame: int = 0) -> tuple[float, float]:
     """Return first position and step of moments on the slider, which counts frames.
 
     Moments that are not evenly spaced between frames are counted themselves, unless there are fewer than half as
@@ -229,13 +252,14 @@ def on_slider(times_ms: Sequence[float], frame_times_ms: Sequence[float]) -> tup
     where = np.interp(times_ms, frame_times_ms, np.arange(len(frame_times_ms)))
     steps = np.diff(where)
     if 1 < len(where) < len(frame_times_ms) / 2 and where[-1] > where[0]:
-        return float(where[0]), float(np.mean(steps))
+        return first_frame + float(where[0]), float(np.mean(steps))
     if not len(steps) or steps[0] <= 0 or not np.allclose(steps, steps[0], atol=1e-6):
-        return 0.0, 1.0
-    return float(where[0]), float(steps[0])
+        return float(first_frame), 1.0
+    return first_frame + float(where[0]), float(steps[0])
 
 
 def _limits(stack: Any) -> tuple[float, float]:
     """Choose the values shown black and white, from moments spread over the whole time."""
+    stack = stack[-1] if isinstance(stack, list) else stack
     moments = np.unique(np.linspace(0, len(stack) - 1, _JUDGED).astype(int))
     return contrast_limits([np.asarray(stack[index]) for index in moments])

@@ -8,7 +8,7 @@ from napari.types import LayerDataTuple
 from napari.utils import Colormap
 from numpy.typing import NDArray
 
-from napari_nstm._qt.layers.result import on_slider
+from napari_nstm._qt.layers.result import first_frame, on_slider
 from napari_nstm._qt.raw_layer import KEY, units_of
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.warp import positions
@@ -78,12 +78,12 @@ def speed_layer(
     speed = np.empty((len(times_ms), *shape), np.float32)
     for index, time in enumerate(times_ms):
         speed[index] = speeds_at(stored, times_ms, index, where)
-        image = brightness(stored.scene_at(time), names)
+        image = brightness(np.nan_to_num(stored.scene_at(time)), names)
         seen = visible_points(image, where.reshape(len(shape), -1), tuple(smoothed), hidden_share)
         speed[index][~seen.reshape(shape)] = np.nan
     known = speed[np.isfinite(speed)]
     fastest = float(np.percentile(known, 99)) if known.size else 0.0
-    first, interval = on_slider(times_ms, stored.frame_times_ms)
+    first, interval = on_slider(times_ms, stored.frame_times_ms, first_frame(stored.record.job))
     axes = "t" + "zyx"[-len(shape) :]
     size = tuple(s * p for s, p in zip(spacing, stored.pixel_size_um, strict=True))
     attributes = {

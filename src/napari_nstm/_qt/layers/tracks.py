@@ -10,7 +10,7 @@ from napari.types import LayerDataTuple
 from napari.utils import Colormap
 from numpy.typing import NDArray
 
-from napari_nstm._qt.layers.result import on_slider
+from napari_nstm._qt.layers.result import first_frame, on_slider
 from napari_nstm._qt.raw_layer import KEY, units_of
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.trajectories import Trajectories
@@ -82,7 +82,7 @@ def marked_points(layer: Points, stored: StoredResult) -> tuple[Float, Float | N
     places = world[:, -n_axes:] * [_in_um(unit) for unit in layer.units[-n_axes:]] - stored.origin_um
     if layer.ndim == n_axes:
         return places, None
-    first, step = on_slider(stored.times_ms, stored.frame_times_ms)
+    first, step = on_slider(stored.times_ms, stored.frame_times_ms, first_frame(stored.record.job))
     moments, last = (world[:, -n_axes - 1] - first) / step, len(stored.times_ms) - 1
     # A moment is shown from half a step before it to half a step after.
     outside = np.flatnonzero((moments < -0.5) | (moments > last + 0.5))
@@ -139,7 +139,7 @@ def show_again(layer: Tracks, made: LayerDataTuple) -> None:
 
 def _placed(stored: StoredResult) -> dict[str, Any]:
     axes = "t" + "zyx"[-len(stored.shape) :]
-    first, step = on_slider(stored.times_ms, stored.frame_times_ms)
+    first, step = on_slider(stored.times_ms, stored.frame_times_ms, first_frame(stored.record.job))
     return {
         "scale": (step, *stored.pixel_size_um),
         "translate": (first, *stored.origin_um),

@@ -8,7 +8,7 @@ from napari.types import LayerDataTuple
 from numpy.typing import NDArray
 
 from napari_nstm._qt.layers.legend import above, color_bar, swatches
-from napari_nstm._qt.layers.result import on_slider
+from napari_nstm._qt.layers.result import first_frame, on_slider
 from napari_nstm._qt.raw_layer import KEY, units_of
 from napari_nstm.analysis.spectra import side_by_side
 from napari_nstm.analysis.views import colored_by_depth, colored_by_time, depth_colors, moments_of, time_colors
@@ -67,7 +67,7 @@ def depth_view(stored: StoredResult, name: str, limits: Limits) -> list[LayerDat
     volumes = (_seen(stored, np.asarray(moment)) for moment in stored.reconstruction)
     colored = colored_by_depth(volumes, limits)
     planes, (depth, *plane) = stored.shape[0], stored.pixel_size_um
-    first, step = on_slider(stored.times_ms, stored.frame_times_ms)
+    first, step = on_slider(stored.times_ms, stored.frame_times_ms, first_frame(stored.record.job))
     top, *corner = stored.origin_um
     picture = {
         "name": f"coloured by depth — {name}",
@@ -118,7 +118,8 @@ def _one_image(frames: NDArray[np.generic], n_frames: int) -> NDArray[np.floatin
 
 
 def _seen(stored: StoredResult, scene: NDArray[Any]) -> NDArray[np.float32]:
-    return brightness(scene, [channel.name for channel in stored.channels])
+    # Of tiles that have not begun nothing is known.
+    return brightness(np.nan_to_num(scene), [channel.name for channel in stored.channels])
 
 
 def _key(picture: NDArray[np.uint8], stored: StoredResult, what: str, name: str) -> LayerDataTuple:

@@ -122,7 +122,9 @@ class ResultTab(QWidget):
 def _about(stored: StoredResult, name: str) -> str:
     record = stored.record
     ended = {"running": "interrupted"}.get(stored.status, stored.status)
-    return f"{name}: {ended} at step {record.step} of {record.n_steps}, {record.created[:16].replace('T', ' ')} UTC."
+    tiles = "" if record.tiles is None else f", {len(record.tiles.tiles)} tiles"
+    when = record.created[:16].replace("T", " ")
+    return f"{name}: {ended} at step {record.step} of {record.n_steps}{tiles}, {when} UTC."
 
 
 def _ignore(_: Exception) -> None:

@@ -15,6 +15,7 @@ from napari_nstm._qt.background import Background
 from napari_nstm._qt.layers.runs import RunLayers, runs_of
 from napari_nstm._qt.leaving import Leaving
 from napari_nstm._qt.results.beside import Beside
+from napari_nstm._qt.results.go_on_row import GoOnRow
 from napari_nstm._qt.results.run_table import Row, RunTable
 from napari_nstm._qt.running.run_bar import duration
 from napari_nstm.core.settings import Job
@@ -43,6 +44,8 @@ class RunList(QWidget):
 
     chosen = Signal(object, str)
     """Path and name of the result whose row was selected."""
+    go_on_asked = Signal(object, str, object)
+    """Path and name of a run that is to go on, and for how many steps beyond its end; None: to its end."""
 
     def __init__(self, viewer: ViewerModel, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -75,16 +78,19 @@ class RunList(QWidget):
         self.table.addAction(self.remove_action)
         self.beside_button = QPushButton(_BESIDE)
         self.beside_button.setCheckable(True)
+        self.go_on = GoOnRow()
         self.beside_button.setToolTip("Show the runs that are ticked beside each other, at the same place and moment.")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.table)
         layout.addWidget(self.beside_button)
+        layout.addWidget(self.go_on)
         self.table.ticked.connect(self.set_shown)
         self.table.picked.connect(self._row_picked)
         self.remove_action.triggered.connect(lambda _=False: self._remove_current())
         self.beside_button.toggled.connect(self.set_beside)
+        self.go_on.asked.connect(self._go_on)
 
     @property
     def keys(self) -> list[str]:
@@ -133,12 +139,23 @@ class RunList(QWidget):
         self.beside_button.setText(_ON_TOP if self._beside.on else _BESIDE)
         self._timer.start()
 
-    def remove_run(self, key: str) -> None:
-        """Take the layers of a run that has ended out of the viewer; its result stays on the disk."""
+    def remove_run(self, key: str, *, goes_on: bool = False) -> None:
+        """Take the layers of a run that has ended out of the viewer; its result stays on the disk.
+
+        Parameters
+        ----------
+        key
+            Of its row.
+        goes_on
+            Its names are wanted at once, for the layers of the same run that goes on.
+        """
         if self._runs[key].store is None:
             return
         layers = self._runs[key].layers
         self._beside.forget(layers)
+        if goes_on:
+            for layer in layers:
+                layer.name = f"{layer.name} (before)"
         self._leaving.remove(layers)
         self.refresh()
 
@@ -154,6 +171,7 @@ class RunList(QWidget):
         elif self._beside.on:
             self._beside.arrange(list(self._runs.values()))
         self.beside_button.setEnabled(len(shown) > 1)
+        self._offer_to_go_on()
         self.setVisible(bool(self._runs))
 
     def disconnect_viewer(self) -> None:
@@ -229,6 +247,7 @@ class RunList(QWidget):
     def _row_picked(self, key: str) -> None:
         run = self._runs[key]
         self.remove_action.setEnabled(run.store is not None)
+        self._offer_to_go_on()
         if run.store is not None:
             self.chosen.emit(run.store, run.name)
 
@@ -239,6 +258,19 @@ class RunList(QWidget):
             if active is not None and active in run.layers:
                 self.table.set_current(key)
                 self.remove_action.setEnabled(run.store is not None)
+                self._offer_to_go_on()
+
+    def _offer_to_go_on(self) -> None:
+        """Offer to go on with the run of the current row, once it is known how it ended."""
+        key = self.table.current
+        run = self._runs.get(key or "")
+        attempt = None if run is None or run.store is None else self._attempts.get((key, run.updated))
+        self.go_on.offer(attempt, possible=self._running is None)
+
+    def _go_on(self, steps: int | None) -> None:
+        run = self._runs.get(self.table.current or "")
+        if run is not None and run.store is not None:
+            self.go_on_asked.emit(run.store, run.name, steps)
 
     def _remove_current(self) -> None:
         if self.table.current is not None:

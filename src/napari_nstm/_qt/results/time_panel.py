@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QPushButton
 
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.form.editors import CalmComboBox
+from napari_nstm._qt.layers.levels import rendered_steps
 from napari_nstm._qt.layers.moments import (
     MomentsOfChannel,
     RenderedMoments,
@@ -216,6 +217,7 @@ class TimePanel(ResultPanel):
             widget.setEnabled(there and len(self._stored.frame_times_ms) > 1)
 
 
-def _rendered(stored: StoredResult, times_ms: tuple[float, ...]) -> tuple[MomentsOfChannel, ...]:
-    moments = RenderedMoments(stored, times_ms)
-    return tuple(MomentsOfChannel(moments, index) for index in range(len(stored.channels)))
+def _rendered(stored: StoredResult, times_ms: tuple[float, ...]) -> tuple[list[MomentsOfChannel], ...]:
+    """Return moments of each channel, in as many sizes as it takes."""
+    levels = [RenderedMoments(stored, times_ms, step_px=step) for step in rendered_steps(stored)]
+    return tuple([MomentsOfChannel(level, index) for level in levels] for index in range(len(stored.channels)))

@@ -12,6 +12,7 @@ from napari_nstm._qt.background import Background
 from napari_nstm._qt.drawing_view import DrawingView
 from napari_nstm._qt.layers.adding import add_unselected
 from napari_nstm._qt.layers.compare import KEY_NAME, toggle_comparison
+from napari_nstm._qt.layers.seams import has_seams, seams_layer, seams_note
 from napari_nstm._qt.layers.views import depth_view, spectra_view, time_view
 from napari_nstm._qt.raw_layer import known_of
 from napari_nstm._qt.results.result_panel import ResultPanel
@@ -59,18 +60,22 @@ class ViewsPanel(ResultPanel):
         self.compare_button.setToolTip(
             f"Show the conventional reconstruction in place of this result, and back; key {KEY_NAME} in the viewer."
         )
+        self.seams_button = QPushButton("Seams")
+        self.seams_button.setToolTip("Show how far the tiles of this result differ where they overlap.")
         grid = QGridLayout()
         grid.addWidget(self.time_button, 0, 0)
         grid.addWidget(self.moments, 0, 1)
         grid.addWidget(self.compare_button, 1, 0)
         grid.addWidget(self.spectra_button, 1, 1)
         grid.addWidget(self.depth_button, 2, 0)
+        grid.addWidget(self.seams_button, 3, 0)
         for column in (0, 1):
             grid.setColumnStretch(column, 1)
         self._lay_out(grid)
         self.time_button.clicked.connect(self.show_times)
         self.depth_button.clicked.connect(self.show_depths)
         self.spectra_button.clicked.connect(self.show_spectra)
+        self.seams_button.clicked.connect(self.show_seams)
         self.compare_button.clicked.connect(lambda: toggle_comparison(self._viewer))
         self._refresh()
 
@@ -90,6 +95,18 @@ class ViewsPanel(ResultPanel):
             return spectra_view(stored, name)
 
         self._make(draw, self._view.show_drawing)
+
+    def show_seams(self) -> None:
+        """Show how far tiles differ where they overlap."""
+
+        def make(stored: StoredResult, name: str, limits: tuple[float, float]) -> Any:
+            return seams_layer(stored, name, limits), seams_note(stored, limits)
+
+        def show(made: Any) -> None:
+            layer, note = made
+            self._add([layer], "Seams", note)
+
+        self._make(make, show)
 
     # -- inside -------------------------------------------------------------
 
@@ -132,8 +149,9 @@ class ViewsPanel(ResultPanel):
 
     def _refresh(self) -> None:
         ready = self._stored is not None and not self._busy
-        for button in (self.time_button, self.depth_button, self.spectra_button):
+        for button in (self.time_button, self.depth_button, self.spectra_button, self.seams_button):
             button.setEnabled(ready)
         self.moments.setEnabled(ready)
         self.compare_button.setEnabled(ready and self._stored.has_conventional)
+        self.seams_button.setVisible(self._stored is not None and has_seams(self._stored))
         self.depth_button.setVisible(self._stored is not None and len(self._stored.shape) == 3)

@@ -65,7 +65,8 @@ class Arrivals(QObject):
         def show(answer: tuple[StoredResult, ResultArrays]) -> None:
             stored, arrays = answer
             self.opened.emit(stored, live.name)
-            self.in_turns(live.become(arrays, self._arrow_color()), done=lambda: self.arrived.emit(stored))
+            pause_ms = DRAWN_MS if arrays.in_sizes else 0  # then layers are removed
+            self.in_turns(live.become(arrays, self._arrow_color()), pause_ms, lambda: self.arrived.emit(stored))
             self._n_tasks -= 1
 
         def failed(error: Exception) -> None:

@@ -45,10 +45,13 @@ class LiveLayers:
         What the user knows the run as: it ends each layer's name.
     of_region
         Whether it reconstructs a part of the frames: they stay to be seen around it.
+    first_frame
+        The raw frame that it begins with, as the slider counts.
     """
 
-    def __init__(self, viewer: ViewerModel, name: str, *, of_region: bool = False) -> None:
+    def __init__(self, viewer: ViewerModel, name: str, *, of_region: bool = False, first_frame: int = 0) -> None:
         self._viewer, self.name, self._of_region = viewer, name, of_region
+        self.first_frame = first_frame
         self._made: dict[str, Layer] = {}  # by the channel's name, or `_MOTION`
         self._limits: dict[str, tuple[float, float]] = {}
         self._points: ArrowPoints | None = None
@@ -130,7 +133,17 @@ class LiveLayers:
         for data, attributes, kind in (moving[index] for index in order):
             key = _known((data, attributes, kind)).get("channel", _MOTION)
             live = self._made.get(key)
-            if live is not None and live in self._viewer.layers:
+            there = live is not None and live in self._viewer.layers
+            if there and attributes.get("multiscale"):
+                # A layer of one image cannot become one of several sizes.
+                made = self._in_place_of(live, data, attributes, follow=_is(live, self._limits.get(key)))
+                self._made[key] = made
+                yield made
+                name = live.name
+                self._viewer.layers.remove(live)
+                made.name = name
+                live = made
+            elif there:
                 self._turn(live, data, attributes, follow=_is(live, self._limits.get(key)))
                 self._slice_anew()
             else:
@@ -240,11 +253,11 @@ class LiveLayers:
             # As the result will, which is judged by its longest moment: this one goes on to the last frame.
             stretch = points.stretch(u_px[:, visible] * (last - first) / (preview.time_ms - first))
         data = vectors_in_time(points, u_px[None])
-        data[:, 0, 0] = np.interp(preview.time_ms, frame_times_ms, np.arange(len(frame_times_ms)))
+        data[:, 0, 0] = self.first_frame + np.interp(preview.time_ms, frame_times_ms, np.arange(len(frame_times_ms)))
         colors = arrow_colors(u_px, visible, shortest_px=points.shortest_px(stretch))
         if self._spans:
             ends = np.zeros((2, *data.shape[1:]), data.dtype)
-            ends[1, 0, 0] = len(frame_times_ms) - 1
+            ends[:, 0, 0] = self.first_frame, self.first_frame + len(frame_times_ms) - 1
             data, colors = np.concatenate([data, ends]), np.concatenate([colors, np.zeros_like(colors[:2])])
         return data, colors, stretch
 
@@ -259,6 +272,18 @@ class LiveLayers:
         for name in names:
             if name in attributes:
                 setattr(layer, name, attributes[name])
+
+    def _in_place_of(self, live: Layer, data: Any, attributes: Mapping[str, Any], *, follow: bool) -> Layer:
+        """Add another layer above one, as the user has it."""
+        kept = {name: getattr(live, name) for name in ("visible", "opacity", "gamma", "colormap", "blending", "name")}
+        if not follow:
+            kept["contrast_limits"] = live.contrast_limits
+        made = Image(data, **{**attributes, **kept})
+        was_active = self._viewer.layers.selection.active == live
+        add_unselected(self._viewer, made, self._viewer.layers.index(live) + 1)
+        if was_active:
+            self._viewer.layers.selection.active = made
+        return made
 
     def _slice_anew(self) -> None:
         """Let layers that have a time axis now show the slider's moment: napari slices when the slider moves."""

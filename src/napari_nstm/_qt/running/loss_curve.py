@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ class LossCurve(QWidget):
 
     @property
     def levels(self) -> tuple[tuple[int, str], ...]:
-        """Steps at which the size changed, and the sizes in words."""
+        """Steps at which the size changed, and the sizes in words; of a run in tiles: the tiles."""
         return tuple(self._levels)
 
     @property
@@ -68,10 +69,16 @@ class LossCurve(QWidget):
     def clear(self) -> None:
         """Forget the run."""
         self._losses[:] = np.nan
-        self._n_steps, self._level, self._resumed = 1, None, False
+        self._n_steps, self._resumed = 1, False
+        self._level: int | str | None = None
+        self._in_tiles = self._at_once = False
         self._lowest, self._highest = math.inf, -math.inf
         self._levels: list[tuple[int, str]] = []
         self._tell("No loss yet")
+
+    def set_tiles(self, *, at_once: bool) -> None:
+        """Draw the losses of tiles: one curve after another, or points where several tiles are fitted at once."""
+        self._in_tiles, self._at_once = True, at_once
 
     def add(self, progress: Progress, size: str = "") -> None:
         """Go on with the curve.
@@ -81,16 +88,17 @@ class LossCurve(QWidget):
         progress
             How far the fit is.
         size
-            Size of the level at work, in words; empty: its number is written.
+            Size of the level at work, or the tile, in words; empty: the level's number is written.
         """
-        if progress.n_steps != self._n_steps:
+        if progress.n_steps != self._n_steps and not self._in_tiles:
             self.clear()  # another run
-            self._n_steps = max(progress.n_steps, 1)
-        if progress.level != self._level:
+        self._n_steps = max(progress.n_steps, 1)
+        level = size if self._in_tiles else progress.level
+        if level != self._level:
             # What sizes a stored run had before is not known.
             begin = progress.step if self._levels or self._resumed else 0
             self._levels.append((begin, size or f"level {progress.level}"))
-            self._level = progress.level
+            self._level = level
         elif size and self._levels[-1][1] != size:
             self._levels[-1] = (self._levels[-1][0], size)  # it is known only now
         self._put(progress.step, progress.loss)
@@ -148,13 +156,23 @@ class LossCurve(QWidget):
         x, y = self._curve(area)
         self._paint_words(painter, area, ink, x, y)
         painter.setPen(QPen(_faded(ink, _LINE), 1.5))
-        if len(x) > 1:
-            painter.drawPolyline(QPolygonF([QPointF(*at) for at in zip(x.tolist(), y.tolist(), strict=True)]))
-        else:
-            painter.setBrush(_faded(ink, _LINE))
-            painter.drawEllipse(QPointF(x[0], y[0]), 1.0, 1.0)
+        for points in self._lines(x, y):
+            if len(points) > 1:
+                painter.drawPolyline(QPolygonF(points))
+            else:
+                painter.setBrush(_faded(ink, _LINE))
+                painter.drawEllipse(points[0], 1.0, 1.0)
 
     # -- inside -------------------------------------------------------------
+
+    def _lines(self, x: Float, y: Float) -> list[list[QPointF]]:
+        """Return the points of each line: a tile's loss does not go on with that of the one before."""
+        points = [QPointF(*at) for at in zip(x.tolist(), y.tolist(), strict=True)]
+        if self._at_once:
+            return [[point] for point in points]
+        begins = [step for step, _ in self._levels] if self._in_tiles else []
+        parts = [0, *np.searchsorted(self.points()[0], begins).tolist(), len(points)]
+        return [points[start:stop] for start, stop in pairwise(parts) if stop > start]
 
     def _put(self, step: int, loss: float) -> None:
         if not (math.isfinite(loss) and loss > 0):

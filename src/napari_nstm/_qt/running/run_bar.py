@@ -15,7 +15,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_nstm._qt.running.loss_curve import LossCurve
-from napari_nstm.core.events import Paused, Progress, Working
+from napari_nstm._qt.running.tile_count import TileCount
+from napari_nstm.core.events import PartDone, Paused, Progress, Working
 
 _GB = 1e9
 _SHORTCUT = "Ctrl+Return"
@@ -71,6 +72,7 @@ class RunBar(QWidget):
         self.discard_button.clicked.connect(self._discard_clicked)
         self._running = self._pausing = self._ending = False
         self._began_s = self._elapsed_s = 0.0
+        self._tiles = TileCount()
         self._question: QMessageBox | None = None
         self.set_idle()
         self.say("")
@@ -89,8 +91,8 @@ class RunBar(QWidget):
             self.button.setEnabled(ready)
             self.button.setToolTip(f"Reconstruct the scene and its motion ({_SHORTCUT})." if ready else why_not)
 
-    def set_running(self) -> None:
-        """Run becomes Stop and keep, with Pause and Discard beside it."""
+    def set_running(self, *, can_discard: bool = True) -> None:
+        """Run becomes Stop and keep, with Pause and Discard beside it; without Discard where a result goes on."""
         self._running, self._ending = True, False
         self._began_s, self._elapsed_s = time.monotonic(), 0.0
         self._call_button("Stop and keep")
@@ -98,8 +100,10 @@ class RunBar(QWidget):
         self.button.setToolTip(f"End the run and keep what was reached ({_SHORTCUT}).")
         self._set_pausing(False)
         self.curve.clear()
+        self._tiles = TileCount()
         self._busy("Starting…")
         self._show_parts(True)
+        self.discard_button.setVisible(can_discard)
 
     def set_pausing(self) -> None:
         """Pause was asked for: it becomes Resume; the step, or the compile, that is under way ends first."""
@@ -133,6 +137,23 @@ class RunBar(QWidget):
         self._show_parts(False)
         self.set_ready(ready)
 
+    def set_tiles(self, n: int, *, at_once: bool) -> None:
+        """Say how far the tiles are beside all else.
+
+        Parameters
+        ----------
+        n
+            Tiles of the run.
+        at_once
+            Whether several are fitted at the same time.
+        """
+        self._tiles = TileCount(n, at_once)
+        self.curve.set_tiles(at_once=at_once)
+
+    def set_tiles_done(self, done: int) -> None:
+        """Say how many tiles are done."""
+        self._tiles.done = done
+
     # -- what is said -------------------------------------------------------
 
     def show_working(self, event: Working) -> None:
@@ -163,12 +184,24 @@ class RunBar(QWidget):
         self._elapsed_s = event.elapsed_s
         self.progress.setRange(0, event.n_steps)
         self.progress.setValue(event.step)
+        size = self._tiles.in_words() or size
         self.curve.add(event, size)
         if self._ending:
             return
         at = f"step {event.step} of {event.n_steps}"
-        self.state.setText(f"Pausing… · {at}" if self._pausing else f"{size} · {at}{_left(event.remaining_s)}")
-        self.state.setToolTip("Size at which the fit works now, steps of the fit, and about how long it will take.")
+        left = _left(event.remaining_s) if self._tiles.time_is_known(event.step, event.n_steps) else ""
+        self.state.setText(f"Pausing… · {at}" if self._pausing else f"{size} · {at}{left}")
+        what = "The tile that is fitted now, steps of all tiles" if self._tiles.n else "Size at which the fit works now"
+        rest = "" if self._tiles.n else ", steps of the fit"
+        self.state.setToolTip(f"{what}{rest}, and about how long it will take.")
+
+    def show_part(self, event: PartDone) -> None:
+        """Count a tile that is done; one that went wrong is said, and the others go on."""
+        self._tiles.done = event.done
+        if event.status == "failed":
+            self._tiles.failed += 1
+        if event.status in ("failed", "diverged"):
+            self.say(f"{event.name[:1].upper()}{event.name[1:]}: {event.message}", problem=True)
 
     def show_paused(self, event: Paused) -> None:
         """Say that the fit waits, and where."""
@@ -224,7 +257,9 @@ class RunBar(QWidget):
         self.button.setShortcut(_SHORTCUT)  # a new text takes it away
 
     def _busy(self, text: str) -> None:
-        self.progress.setRange(0, 0)
+        if not self._tiles.started:
+            self.progress.setRange(0, 0)
+        text = " · ".join(filter(None, [self._tiles.in_words(), text]))
         if not self._ending:
             self.state.setText(f"Pausing… · {text}" if self._pausing else text)
 

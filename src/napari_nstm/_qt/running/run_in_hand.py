@@ -48,6 +48,8 @@ class RunInHand:
         Whether it compiles, or was not yet heard of.
     heard
         Whether the process took it: an event came.
+    kept
+        Whether there was a result before it went on: that cannot be discarded.
     spare
         Whether it may be given to another process, if its own was dead already.
     """
@@ -64,6 +66,7 @@ class RunInHand:
     discarded: bool = False
     busy: bool = True
     heard: bool = False
+    kept: bool = False
     spare: bool = True
 
     def wishes(self) -> list[tuple[Any, ...]]:
@@ -86,6 +89,7 @@ class RunInHand:
             claimed=self.claimed,
             shown_ms=self.shown_ms,
             paused=self.paused,
+            kept=self.kept,
             spare=False,
         )
 

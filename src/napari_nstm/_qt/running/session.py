@@ -147,14 +147,26 @@ class FitSession(QObject):
 
         self._begin(path, begin)
 
-    def resume(self, path: Path, title: str) -> None:
-        """Go on with an interrupted run."""
+    def resume(self, path: Path, title: str, steps: int | None = None, *, keep: bool = False) -> None:
+        """Go on with a run that was interrupted or has ended.
+
+        Parameters
+        ----------
+        path
+            Its store.
+        title
+            What the user knows it as.
+        steps
+            So many steps beyond its end; None: to its end.
+        keep
+            It left a result, which is kept whatever becomes of the further steps.
+        """
 
         def begin(run: RunInHand) -> str:
             run.claim(self._runs, title)
-            return run.child.resume(path)
+            return run.child.resume(path, steps=steps)
 
-        self._begin(path, begin)
+        self._begin(path, begin, keep=keep)
 
     def stop(self) -> None:
         """End the run and keep what was reached; `ended` follows within half a second."""
@@ -167,6 +179,9 @@ class FitSession(QObject):
         """End the run and keep nothing of it, also after a stop was asked for; `ended` follows, then it is removed."""
         run = self._run
         if run is None or run.discarded:
+            return
+        if run.kept:
+            self.stop()
             return
         run.discarded = True
         self.stop()
@@ -223,11 +238,11 @@ class FitSession(QObject):
 
     # -- inside -------------------------------------------------------------
 
-    def _begin(self, path: Path, begin: Callable[[RunInHand], str]) -> None:
+    def _begin(self, path: Path, begin: Callable[[RunInHand], str], *, keep: bool = False) -> None:
         if self._run is not None or self._closed:
             raise RuntimeError("a run goes on")
         self.warm_up()
-        self._run = RunInHand(path, self._child, begin)
+        self._run = RunInHand(path, self._child, begin, kept=keep)
         self._hand_over(self._run)
 
     def _hand_over(self, run: RunInHand) -> None:

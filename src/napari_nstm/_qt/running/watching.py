@@ -13,7 +13,7 @@ from napari_nstm._qt.running.arrivals import Arrivals
 from napari_nstm._qt.running.live import LiveLayers
 from napari_nstm._qt.running.run_bar import RunBar
 from napari_nstm._qt.running.session import FitSession, RunEnd
-from napari_nstm.core.events import Event, Notice, Paused, Prepared, Preview, Progress, Working
+from napari_nstm.core.events import Event, Notice, PartDone, Paused, Prepared, Preview, Progress, Working
 
 
 @dataclass
@@ -32,6 +32,12 @@ class Watched:
         Axes of the field; 0: not known.
     shape
         Of the result, ([z,] y, x), as far as it is known: it may be finer than the frames.
+    n_tiles
+        Tiles that its field is divided into; 0: none, or not known yet.
+    on_cluster
+        Whether a cluster computes them.
+    kept
+        Whether it left a result before, which cannot be discarded.
     """
 
     live: LiveLayers
@@ -39,6 +45,9 @@ class Watched:
     frame_times_ms: tuple[float, ...]
     ndim: int
     shape: tuple[int, ...] = ()
+    n_tiles: int = 0
+    on_cluster: bool = False
+    kept: bool = False
 
 
 class RunWatch(QObject):
@@ -75,7 +84,8 @@ class RunWatch(QObject):
         """Show a run that was just begun."""
         self._watched = watched
         self._n_steps = 0
-        self._bar.set_running()
+        self._bar.set_running(can_discard=not watched.kept)
+        self._count_tiles(watched.n_tiles)
         self._slider_moved()
         self.began.emit()
 
@@ -110,10 +120,17 @@ class RunWatch(QObject):
                 self._bar.show_paused(event)
             case Working():
                 self._bar.show_working(event)
+            case PartDone():
+                self._bar.show_part(event)
             case Prepared():
                 self._n_steps = event.n_steps
+                self._count_tiles(event.n_tiles)
             case Notice():
                 self._bar.say(event.message)
+
+    def _count_tiles(self, n: int) -> None:
+        if n:
+            self._bar.set_tiles(n, at_once=self._watched.on_cluster)
 
     def _show(self, preview: Preview) -> None:
         watched = self._watched
@@ -152,7 +169,7 @@ class RunWatch(QObject):
         dims, watched = self._viewer.dims, self._watched
         if watched is not None and dims.ndim > watched.ndim > 0:
             last = len(watched.frame_times_ms) - 1
-            frame = round(dims.point[dims.ndim - watched.ndim - 1])
+            frame = round(dims.point[dims.ndim - watched.ndim - 1]) - watched.live.first_frame
             self._session.show(watched.frame_times_ms[min(max(frame, 0), last)])
 
     def _layer_removed(self, event: Any) -> None:

@@ -7,6 +7,7 @@ from qtpy.QtCore import QObject, QTimer
 from napari_nstm._qt.background import Background
 from napari_nstm._qt.running.run_bar import RunBar
 from napari_nstm._qt.running.session import FitSession
+from napari_nstm._qt.setup.fitting_tile import tile_that_fits
 from napari_nstm._qt.setup.job_form import MARKED, JobForm
 from napari_nstm._qt.setup.preflight import PreflightCard
 from napari_nstm.core.data import RawData
@@ -108,6 +109,9 @@ class FormCheck(QObject):
     def _estimated(self, answer: Prepared | Failed) -> None:
         if isinstance(answer, Prepared):
             self._answered = True
-            self._card.show_outlook(answer, self.checked.job, self.checked.notices)
-        elif not self._form.show_problem(answer.field, answer.message):
+            tile_px = tile_that_fits(self.checked, answer)
+            self._card.show_outlook(answer, self.checked.job, self.checked.notices, tile_px)
+        elif self._form.show_problem(answer.field, answer.message):
+            self._refuse(MARKED)
+        else:
             self._card.say(f"⚠ {answer.message}")

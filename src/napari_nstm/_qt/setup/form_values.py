@@ -13,11 +13,11 @@ from napari_nstm.run.user_settings import Fragment, UserSettings
 if TYPE_CHECKING:
     from napari_nstm._qt.setup.job_form import JobForm
 
-_MOTION = "motion_from"  # a result, of this sample
+_OTHER_RUNS = ("motion_from", "start_from")  # results, of this sample
 
 
 class FormValues(QObject):
-    """What is filled in, but for the data's own: frames, a part of them, the motion of another run.
+    """What is filled in, but for the data's own: frames, a part of them, other runs of them.
 
     Parameters
     ----------
@@ -54,10 +54,15 @@ class FormValues(QObject):
         form = self._form
         fit = form.fit.content()
         said = {name: fit[name] for name in fit if name == "preset" or fit[name] != self._fit_defaults.get(name)}
-        said.pop(_MOTION, None)
+        for name in _OTHER_RUNS:
+            said.pop(name, None)
         times = form.output.content().get("times")
         return Fragment(
-            form.modality.name, form.acquisition.content(), said, tuple(times) if isinstance(times, list) else times
+            form.modality.name,
+            form.acquisition.content(),
+            said,
+            tuple(times) if isinstance(times, list) else times,
+            form.compute.content(),
         )
 
     def show(self, fragment: Fragment) -> tuple[str, ...]:
@@ -101,6 +106,8 @@ class FormValues(QObject):
         form.region = None
         form.fit.set_content({"device": self._device})
         form.output.set_content({})
+        form.compute.set_content({})
+        form.part.set_content({})
         known = None if form.raw.layer is None else acquisition_of(form.raw.layer)
         form.acquisition.set_content(known[1] if known is not None and known[0] == form.modality.name else {})
 
@@ -112,9 +119,10 @@ class FormValues(QObject):
 
     def _fill_in(self, fragment: Fragment) -> tuple[str, ...]:
         form = self._form
-        motion = form.fit.content().get(_MOTION)
-        form.fit.set_content({"device": self._device, **fragment.fit, _MOTION: motion})
+        others = {name: form.fit.content().get(name) for name in _OTHER_RUNS}
+        form.fit.set_content({"device": self._device, **fragment.fit, **others})
         form.output.set_content({} if fragment.times is None else {"times": fragment.times})
+        form.compute.set_content(fragment.compute)
         return form.acquisition.set_content(fragment.acquisition)
 
     def _say_what_is_shown(self) -> None:

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from napari.components import ViewerModel
-from pydantic import ValidationError
+from pydantic import ValidationError, create_model
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_nstm._qt.form import SettingsForm
+from napari_nstm._qt.form.collapsible import Collapsible
 from napari_nstm._qt.form.editors import CalmComboBox
 from napari_nstm._qt.heading import heading
 from napari_nstm._qt.raw_layer import acquisition_of, array_axes_of, n_images
@@ -19,12 +20,24 @@ from napari_nstm._qt.setup.raw_picker import RawPicker
 from napari_nstm._qt.setup.sizes import place_raw, with_sizes_of
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import InputError, input_error_from
-from napari_nstm.core.settings import AcquisitionSettings, FitRequest, Job, OutputSettings, Region
+from napari_nstm.core.settings import (
+    AcquisitionSettings,
+    ComputeSettings,
+    FitRequest,
+    Job,
+    OutputSettings,
+    Region,
+    Settings,
+)
 from napari_nstm.imaging.base import Modality
 from napari_nstm.imaging.registry import modality, modality_names
 from napari_nstm.run.plan import read_frames
 
 _NO_PLACE = 100
+
+# What a job says of the frames but their region, which is drawn.
+_FRAMES = Job.model_fields["frames"]
+_PartOfJob = create_model("_PartOfJob", __base__=Settings, frames=(_FRAMES.annotation, _FRAMES))
 
 NO_FRAMES, MARKED = "Choose raw frames first.", "Mend what is marked ⚠ first."
 
@@ -60,6 +73,10 @@ class JobForm(QWidget):
         self.raw = RawPicker(viewer)
         self.fit = SettingsForm(FitRequest)
         self.output = SettingsForm(OutputSettings, ("times",))
+        self.part = SettingsForm(_PartOfJob)
+        self.compute = SettingsForm(ComputeSettings)
+        self.large = Collapsible("Large data", self.compute)
+        self.large.setToolTip("A field that is too large for the memory is reconstructed in tiles.")
         self.acquisition: SettingsForm | None = None
         self._modality: Modality | None = None
         self._layer: Any = None  # the raw layer that the settings belong to
@@ -76,6 +93,9 @@ class JobForm(QWidget):
         ):
             layout.addWidget(heading(title))
             layout.addLayout(part) if isinstance(part, QVBoxLayout) else layout.addWidget(part)
+            if part is self.raw:
+                layout.addWidget(self.part)
+        layout.addWidget(self.large)
         layout.addStretch(1)
         for name, title in self._offered():
             self.method.addItem(title, name)
@@ -87,7 +107,8 @@ class JobForm(QWidget):
         self.raw.data_changed.connect(self._raw_replaced)
         self.raw.placed.connect(self._raw_placed)
         self.raw.candidates_changed.connect(self._show_frames)
-        for form in (self.fit, self.output):
+        self.compute.changed.connect(self._show_large)
+        for form in (self.part, self.fit, self.output, self.compute):
             form.changed.connect(self.changed)
         self._method_picked()
         self._raw_chosen(self.raw.layer)
@@ -123,8 +144,10 @@ class JobForm(QWidget):
         self.clear_problems()
         if self.raw.layer is None:
             return None  # who has no frames yet is not told that everything else is missing too
-        forms = (self.acquisition, self.fit, self.output)
-        valid = [form.validate() is not None for form in forms]  # all of them: each shows its own problems
+        # All of them: each shows its own problems.
+        valid = [form.validate() is not None for form in self._forms().values()]
+        if self.compute.problems():
+            self.large.set_open()
         if not all(valid):
             return None
         content = {
@@ -132,9 +155,11 @@ class JobForm(QWidget):
             "raw": self.raw.layer.name or "raw",
             "axes": array_axes_of(self.raw.layer),
             "region": self._region,
+            "frames": self.part.content().get("frames"),
             "acquisition": self.acquisition.content(),
             "fit": self.fit.content(),
             "output": {"path": str(path), **self.output.content(), **output},
+            "compute": self.compute.content() or None,
         }
         try:
             return Job.model_validate({key: value for key, value in content.items() if value is not None})
@@ -208,6 +233,9 @@ class JobForm(QWidget):
 
     def show_problem(self, field: str | None, text: str) -> bool:
         """Put a sentence at the row of a job's field (`acquisition.wavelength_um`, `raw`)."""
+        got, found, takes = text.removeprefix(f"{field}: got ").partition("; takes ")
+        if found and text.startswith(f"{field}: got "):  # an error as the fitting process writes it
+            text = f"Takes {takes}; got {got}."
         part, _, rest = (field or "").partition(".")
         if part in ("raw", "axes"):
             self.raw.show_problem(text)
@@ -215,17 +243,35 @@ class JobForm(QWidget):
         if part == "region":
             self.region_problem.emit(text)
             return True
-        form = {"acquisition": self.acquisition, "fit": self.fit, "output": self.output}.get(part)
+        if part == "frames":
+            return self.part.show_problem(field, text)
+        if part == "compute":
+            self.large.set_open()
+        form = self._forms().get(part)
         return form is not None and form.show_problem(rest or None, text)
 
     def clear_problems(self) -> None:
         """Take all problems away."""
         self.raw.show_problem("")
         self.region_problem.emit("")
-        for form in (self.acquisition, self.fit, self.output):
+        for form in self._forms().values():
             form.clear_problems()
 
     # -- what happens -------------------------------------------------------
+
+    def _forms(self) -> dict[str, SettingsForm]:
+        return {
+            "frames": self.part,
+            "acquisition": self.acquisition,
+            "fit": self.fit,
+            "output": self.output,
+            "compute": self.compute,
+        }
+
+    def _show_large(self) -> None:
+        """Open the group where something in it counts: what is closed would be overlooked."""
+        if self.compute.content():
+            self.large.set_open()
 
     def disconnect_viewer(self) -> None:
         """Listen no longer to the viewer."""
@@ -254,6 +300,7 @@ class JobForm(QWidget):
     def _raw_chosen(self, layer: Any) -> None:
         if layer is not self._layer:
             self._layer, self._region = layer, None
+            self.part.set_content({})
         known = None if layer is None else acquisition_of(layer)
         if known is not None:
             self.set_modality(known[0])

@@ -78,7 +78,7 @@ class KeptValues:
             return ""
         if _of_the_user(now) == _of_the_user(shown) != _of_the_user(defaults):
             return BROUGHT_BACK
-        same = (now.fit, now.times) == (shown.fit, shown.times) != (defaults.fit, defaults.times)
+        same = _beside(now) == _beside(shown) != _beside(defaults)
         return _FIT_BROUGHT_BACK if same else ""
 
     def unfit(self, content: Mapping[str, Any], modality: str, model: type[BaseModel], n_frames: int) -> set[str]:
@@ -105,6 +105,10 @@ def _is_gone(value: Any, layer_names: Collection[str]) -> bool:
         and value.startswith(LAYER_PREFIX)
         and value.removeprefix(LAYER_PREFIX) not in layer_names
     )
+
+
+def _beside(fragment: Fragment) -> tuple[Any, ...]:
+    return fragment.fit, fragment.times, fragment.compute
 
 
 def _of_the_user(fragment: Fragment) -> dict[str, Any]:

@@ -96,6 +96,8 @@ class SettingsMenu(QPushButton):
                 self._form.place_raw()
                 self._viewer.reset_view()
             self._form.region = None if missing else taken.job.region
+            frames = None if missing else taken.job.frames
+            self._form.part.set_content({} if frames is None else {"frames": list(frames)})
             self._file = None if missing else (path, self._state())
             self.said.emit(" ".join(filter(None, [f"Opened: {path.name}.", rest, missing])), bool(missing))
 
@@ -217,7 +219,7 @@ class SettingsMenu(QPushButton):
 
     def _state(self) -> Any:
         form = self._form
-        return form.raw.layer, form.values.fragment(), form.fit.content(), form.region
+        return form.raw.layer, form.values.fragment(), form.fit.content(), form.region, form.part.content()
 
     def _copy(self, text_of: Callable[[Job, Path | None], tuple[str, str]], *, asking: bool = True) -> None:
         job = self._job(Path("result.zarr").absolute())

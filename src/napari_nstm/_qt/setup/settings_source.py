@@ -70,9 +70,10 @@ def show_job(taken: TakenJob, form: JobForm) -> str:
     """Show a job's settings; returns a sentence about what has no row, empty where all has."""
     job = taken.job
     fit = job.fit.model_dump(mode="json", exclude_unset=True)
-    motion = fit.pop("motion_from", None)
-    rest = form.values.show(Fragment(job.modality, job.acquisition, fit, job.output.times))
-    form.fit.set_content({**form.fit.content(), "motion_from": motion})
+    others = {name: fit.pop(name, None) for name in ("motion_from", "start_from")}
+    compute = job.compute.model_dump(mode="json", exclude_unset=True)
+    rest = form.values.show(Fragment(job.modality, job.acquisition, fit, job.output.times, compute))
+    form.fit.set_content({**form.fit.content(), **others})
     return f"The form has no row for {', '.join(rest)}." if rest else ""
 
 

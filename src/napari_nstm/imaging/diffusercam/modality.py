@@ -65,6 +65,12 @@ class DiffuserCam:
             "nothing with DiffuserCam: more acquisition.binning or less acquisition.field_fraction makes it smaller",
         )
 
+    def for_tiles(self, raw: RawData, settings: DiffuserCamSettings) -> tuple[DiffuserCamSettings, dict[str, Any]]:
+        """Raise `InputError`: every pixel sees the whole scene."""
+        raise InputError(
+            "compute.tile_px", f"tiles with {self.title}", "nothing: every pixel of it sees the whole scene"
+        )
+
     def check(self, raw: RawData, settings: DiffuserCamSettings) -> list[str]:
         """Raise `InputError` where raw image and settings do not fit; return warnings, a sentence each."""
         from napari_nstm.imaging.diffusercam.check import check

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_nstm.core.data import Comparison, Drawing, RawData
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.grids import Grid
-from napari_nstm.core.settings import AcquisitionSettings, FitSettings, Preset, Region
+from napari_nstm.core.settings import AcquisitionSettings, FitSettings, FrameRange, Preset, Region
 from napari_nstm.imaging.base import Simulation, SimulationRequest
 from napari_nstm.imaging.dpc.settings import DpcSettings, ImageBackground
 
@@ -59,6 +59,12 @@ class Dpc:
 
         return crop(raw, region, images=("background.path",)), settings
 
+    def cut_frames(self, raw: RawData, settings: DpcSettings, frames: FrameRange) -> tuple[RawData, DpcSettings]:
+        """Cut whole acquisitions, with the background of their frames."""
+        from napari_nstm.imaging.dpc.frame_range import cut_frames
+
+        return cut_frames(raw, settings, frames, _n_conditions(raw, settings))
+
     def for_tiles(self, raw: RawData, settings: DpcSettings) -> tuple[DpcSettings, dict[str, NDArray[Any]]]:
         """Give the background that is found in the whole frames: their means, or their blurred images."""
         from napari_nstm.imaging.dpc.tiles import for_tiles
@@ -76,7 +82,8 @@ class Dpc:
         from napari_nstm.imaging.dpc.check import check
 
         warnings = check(raw, settings)
-        self.contrast(raw, settings)
+        for _ in self._contrasts(raw, settings):
+            pass  # it raises where a background does not fit
         return warnings
 
     def estimate(self, raw: RawData, settings: DpcSettings) -> tuple[DpcSettings, list[str]]:
@@ -106,9 +113,9 @@ class Dpc:
 
     def normalization(self, raw: RawData, settings: DpcSettings) -> dict[str, Any]:
         """Say what the frames are divided by (its mean, per frame) and what is subtracted then."""
-        contrast = self.contrast(raw, settings)
-        divisors = [float(divisor.mean(dtype=np.float64)) for divisor in contrast.divisor]
-        return {"background": settings.background.kind, "divided_by": divisors, "subtracted": contrast.subtracted}
+        found = [(float(c.divisor.mean(dtype=np.float64)), c.subtracted) for c in self._contrasts(raw, settings)]
+        divisors = [divisor for divisor, _ in found]
+        return {"background": settings.background.kind, "divided_by": divisors, "subtracted": found[0][1]}
 
     def prepare(self, raw: RawData, settings: DpcSettings, level: int) -> DpcProblem:
         """Normalise and pad the frames, at a level of the pyramid.
@@ -168,6 +175,12 @@ class Dpc:
         from napari_nstm.imaging.dpc.simulate import simulate
 
         return simulate(request)
+
+    def _contrasts(self, raw: RawData, settings: DpcSettings) -> Iterator[Contrast]:
+        from napari_nstm.imaging.dpc.normalise import contrasts
+
+        image = raw.extras.get("background.path")
+        return contrasts(raw.frames, settings.background, _n_conditions(raw, settings), image)
 
     def _padded(self, raw: RawData, settings: DpcSettings) -> tuple[NDArray[np.float32], Grid]:
         from napari_nstm.imaging.padding import pad_fading

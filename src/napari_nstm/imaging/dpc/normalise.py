@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from napari_nstm.imaging.dpc.settings import (
     BlurBackground,
     ConstantBackground,
     ImageBackground,
+    NoBackground,
     NormalizedBackground,
 )
 from napari_nstm.imaging.fourier import fourier_resample
@@ -42,26 +44,24 @@ class Contrast:
     subtracted: float
 
 
-def _wide_blur(frames: Float32, sigma_px: float) -> Float32:
+def _wide_blur(frame: Float32, sigma_px: float) -> Float32:
     # A Gaussian with mirrored edges is a product in the domain of the cosine transform, at any width.
-    spectrum = fft.dctn(frames, axes=(1, 2), norm="ortho")
-    for axis in (1, 2):
-        n = frames.shape[axis]
+    spectrum = fft.dctn(frame, norm="ortho")
+    for axis in (0, 1):
+        n = frame.shape[axis]
         frequency = np.arange(n) / (2 * n)
         gain = np.exp(-2 * (np.pi * sigma_px * frequency) ** 2).astype(np.float32)
-        spectrum *= gain.reshape(-1, 1) if axis == 1 else gain
-    return np.asarray(fft.idctn(spectrum, axes=(1, 2), norm="ortho"), np.float32)
+        spectrum *= gain.reshape(-1, 1) if axis == 0 else gain
+    return np.asarray(fft.idctn(spectrum, norm="ortho"), np.float32)
 
 
-def _per_frame(values: NDArray[Any], n_frames: int, n_conditions: int, field: str) -> NDArray[Any]:
-    # One value (image) for all frames, one per frame, or one per source angle that acquisitions repeat.
-    if len(values) == 1:
-        return np.repeat(values, n_frames, axis=0)
-    if len(values) == n_frames:
-        return values
-    if len(values) == n_conditions and n_frames % n_conditions == 0:
-        return np.tile(values, (n_frames // n_conditions,) + (1,) * (values.ndim - 1))
-    raise InputError(field, f"{len(values)} for {n_frames} frames", "one, or one per frame or source angle")
+def _of_frames(n_values: int, n_frames: int, n_conditions: int, field: str) -> NDArray[np.int64]:
+    """Say which of the values (images) is whose: one for all frames, one per frame, or one per source angle."""
+    if n_values == 1:
+        return np.zeros(n_frames, np.int64)
+    if n_values == n_frames or (n_values == n_conditions and n_frames % n_conditions == 0):
+        return np.arange(n_frames) % n_values
+    raise InputError(field, f"{n_values} for {n_frames} frames", "one, or one per frame or source angle")
 
 
 def contrast(
@@ -88,30 +88,58 @@ def contrast(
     InputError
         If a background is not positive, or does not fit the frames.
     """
-    raw = np.asarray(frames, np.float32)
-    n_frames, subtracted = len(raw), 1.0
-    where = "acquisition.background"
-    if isinstance(background, NormalizedBackground):
-        divisor = np.ones((n_frames, 1, 1), np.float32)
-        subtracted = background.level
-    elif isinstance(background, ConstantBackground):
-        values = background.value if isinstance(background.value, tuple) else (background.value,)
-        given = np.asarray(values, np.float32).reshape(-1, 1, 1)
-        divisor = _per_frame(given, n_frames, n_conditions, f"{where}.value")
-    elif isinstance(background, ImageBackground):
-        divisor = _image(background_image, raw.shape, n_conditions)
-    elif isinstance(background, BlurBackground):
-        divisor = _wide_blur(raw, background.sigma_px)
-    else:
-        divisor = raw.mean(axis=(1, 2), keepdims=True, dtype=np.float64).astype(np.float32)
-    if not float(divisor.min()) > 0:
-        raise InputError(where, f"a background of {float(divisor.min()):g} counts", "a positive intensity everywhere")
-    result = raw / divisor
-    result -= np.float32(subtracted)
+    result = np.empty(frames.shape, np.float32)
+    divisor = np.empty(0, np.float32)
+    subtracted = 1.0
+    for k, one in enumerate(contrasts(frames, background, n_conditions, background_image)):
+        if k == 0:
+            divisor = np.empty((len(frames), *one.divisor.shape[1:]), np.float32)
+        result[k], divisor[k], subtracted = one.frames[0], one.divisor[0], one.subtracted
     return Contrast(result, divisor, subtracted)
 
 
-def _image(image: NDArray[np.generic] | None, shape: tuple[int, ...], n_conditions: int) -> Float32:
+def contrasts(
+    frames: NDArray[np.generic],
+    background: Background,
+    n_conditions: int,
+    background_image: NDArray[np.generic] | None = None,
+) -> Iterator[Contrast]:
+    """Yield the contrast of one frame after another, for frames that take more memory than there is.
+
+    Parameters and errors as `contrast`.
+    """
+    n_frames, subtracted = len(frames), 1.0
+    where = "acquisition.background"
+    values = np.ones(1, np.float32)
+    images: NDArray[Any] | None = None
+    if isinstance(background, NormalizedBackground):
+        subtracted = background.level
+    elif isinstance(background, ConstantBackground):
+        values = np.atleast_1d(np.asarray(background.value, np.float32))
+    elif isinstance(background, ImageBackground):
+        images = _images(background_image, frames.shape)
+    field = f"{where}.value" if images is None else f"{where}.path"
+    which = _of_frames(len(values if images is None else images), n_frames, n_conditions, field)
+    for k, frame in enumerate(frames):
+        raw = np.asarray(frame, np.float32)
+        if images is not None:
+            divisor = np.asarray(images[which[k]], np.float32)
+            _check_real(divisor, field)
+        elif isinstance(background, BlurBackground):
+            divisor = _wide_blur(raw, background.sigma_px)
+        elif isinstance(background, NoBackground):
+            divisor = raw.mean(keepdims=True, dtype=np.float64).astype(np.float32)
+        else:
+            divisor = values[which[k]].reshape(1, 1)
+        if not float(divisor.min()) > 0:
+            got = f"a background of {float(divisor.min()):g} counts"
+            raise InputError(where, got, "a positive intensity everywhere")
+        result = raw / divisor
+        result -= np.float32(subtracted)
+        yield Contrast(result[None], divisor[None], subtracted)
+
+
+def _images(image: NDArray[np.generic] | None, shape: tuple[int, ...]) -> NDArray[Any]:
     field = "acquisition.background.path"
     if image is None:
         raise InputError(field, "nothing", "a measured image without sample")
@@ -121,9 +149,14 @@ def _image(image: NDArray[np.generic] | None, shape: tuple[int, ...], n_conditio
     if measured.ndim != 3 or measured.shape[1:] != shape[1:]:
         got = " x ".join(map(str, np.shape(image)))
         raise InputError(field, f"an image of {got}", f"{shape[1]} x {shape[2]} pixels (y, x), or a stack of such")
-    if np.iscomplexobj(measured) or not np.isfinite(measured).all():
-        raise InputError(field, "pixels that are complex, infinite or not a number", "real, finite counts")
-    return np.asarray(_per_frame(measured.astype(np.float32), shape[0], n_conditions, field), np.float32)
+    if np.iscomplexobj(measured):
+        raise InputError(field, "complex pixels", "real, finite counts")
+    return measured
+
+
+def _check_real(image: Float32, field: str) -> None:
+    if not np.isfinite(image).all():
+        raise InputError(field, "pixels that are infinite or not a number", "real, finite counts")
 
 
 def frames_at_level(padded: Float32, grid: Grid, level: int) -> Float32:

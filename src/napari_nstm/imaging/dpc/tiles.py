@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_nstm.core.data import RawData
-from napari_nstm.imaging.dpc.normalise import contrast
+from napari_nstm.imaging.dpc.normalise import contrasts
 from napari_nstm.imaging.dpc.settings import (
     BlurBackground,
     ConstantBackground,
@@ -36,7 +36,9 @@ def for_tiles(raw: RawData, settings: DpcSettings) -> tuple[DpcSettings, dict[st
         return settings.model_copy(update={"background": ConstantBackground(value=means)}), {}
     if isinstance(background, BlurBackground):
         # One frame after the other: the transforms of all of them at once would take several times their memory.
-        images = [contrast(raw.frames[k : k + 1], background, 1).divisor[0] for k in range(len(raw.frames))]
+        images = np.empty(raw.frames.shape, np.float32)
+        for k, one in enumerate(contrasts(raw.frames, background, 1)):
+            images[k] = one.divisor[0]
         frozen = settings.model_copy(update={"background": ImageBackground(path=f"{_PATH}.npy")})
-        return frozen, {_PATH: np.stack(images)}
+        return frozen, {_PATH: images}
     return settings, {}

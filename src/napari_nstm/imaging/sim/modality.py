@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_nstm.core.data import Circle, Comparison, Drawing, Mark, RawData
 from napari_nstm.core.errors import InputError
-from napari_nstm.core.settings import AcquisitionSettings, FitSettings, Preset, Region
+from napari_nstm.core.settings import AcquisitionSettings, FitSettings, FrameRange, Preset, Region
 from napari_nstm.imaging.base import Simulation, SimulationRequest
 from napari_nstm.imaging.sim.choices import FileOtf, PsfOtf
 from napari_nstm.imaging.sim.settings import Sim3dSettings, SimSettings
@@ -82,6 +82,12 @@ class Sim:
 
         return uncropped(settings, size, region)
 
+    def cut_frames(self, raw: RawData, settings: SimSettings, frames: FrameRange) -> tuple[RawData, SimSettings]:
+        """Cut whole acquisitions, with the phases and the brightness that are given for them."""
+        from napari_nstm.imaging.sim.frame_range import cut_frames
+
+        return cut_frames(raw, settings, frames)
+
     def for_tiles(self, raw: RawData, settings: SimSettings) -> tuple[SimSettings, dict[str, NDArray[Any]]]:
         """Give the brightness of the whole images, and the smoothness that their noise asks for."""
         from napari_nstm.imaging.sim.tiles import for_tiles
@@ -94,6 +100,12 @@ class Sim:
 
         reach = reach_px(settings) if settings.padding_px is None else settings.padding_px
         return reach, settings.max_displacement_px
+
+    def tile_block_px(self, settings: SimSettings) -> int:
+        """Return the least multiple of 8 raw pixels after which a sample of the result lies on one again."""
+        from napari_nstm.imaging.sim.tiles import block_px
+
+        return block_px(settings)
 
     def check(self, raw: RawData, settings: SimSettings) -> list[str]:
         """Raise `InputError` where raw and settings do not fit; return warnings, a sentence each."""

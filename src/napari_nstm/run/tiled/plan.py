@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 # Neighbours are mixed in a band that is wide enough for no edge to be seen.
 _LEAST_BLEND_PX = 8
 _BLEND_SHARE = 0.25  # of reach and motion
+# What a process was seen to take at its peak (480 to 1024 pixels, CPU): libraries and programs, and more than a step's
+# arrays, because the next level is compiled meanwhile.
+_OF_A_PROCESS_BYTES, _OF_A_FIT = 0.3e9, 2.0
 # A part that tells how a method lays out its grids, without preparing all of a large field.
 _PROBE_PX = 256
 
@@ -96,7 +99,8 @@ def lay_out(job: Job, raw: RawInput, base_dir: Path, *, overwrite: bool) -> Tile
         def need(side: int) -> int:
             around = 2 * (reach + motion + blend)
             sides = min(field[0], side + around), min(field[1], side + around)
-            return memory_of_part(part, grid, len(problem.frame_times), per_step, sides)
+            counted = memory_of_part(part, grid, len(problem.frame_times), per_step, sides)
+            return round(_OF_A_PROCESS_BYTES + _OF_A_FIT * counted)
 
         least = max(LEAST_REGION_PX, 2 * blend, block)
         size = _largest(need, job.compute.tile_memory_gb, least, min(size, max(field)), block)

@@ -80,6 +80,9 @@ def resume_tiled(
 def _announced(plan: TiledPlan, run_id: str) -> Iterator[Event]:
     """Pass on what is said of the first tile, and what that means for the whole."""
     n, (height, width) = len(plan.tiles.tiles), plan.tiles.size_px
+    if n > 1 and plan.tiles.tiles[0].fitted[2:] == plan.tiles.field_px:
+        text = f"Each of the {n} tiles is fitted from the whole field: what surrounds them is as large as they are."
+        yield Notice(run_id, f"{text} Larger tiles, or none, take less time.")
     for event in estimate(plan.first, run_id):
         if not isinstance(event, Prepared):
             yield event
@@ -118,7 +121,7 @@ def _carry_out(
     whole = _Whole(store, record, record.tiles, controls, conventional)
     missing = missing_tiles(store)
     if len(missing) < whole.n:
-        yield Notice(controls.run_id, f"{whole.n - len(missing)} of {whole.n} tiles are done already.")
+        yield Notice(controls.run_id, f"Of {whole.n} tiles, {whole.n - len(missing)} done already.")
     if conventional is not None or whole.is_begun:
         yield whole.shown()
     command = {"do": "tile", "store": str(store)} | ({} if device is None else {"device": device})
