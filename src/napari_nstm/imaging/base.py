@@ -169,7 +169,10 @@ class Modality(Protocol):
     settings ask for, at the moments of the result: a run makes them once the fit is stored; and
     `cropped(raw, settings, region)`, raw data and settings of a part of the field (without it `region.crop` cuts frames
     and whatever has their size), with `uncropped(settings, size, region)`, which turns settings that were completed for
-    a region into those of whole frames of a size (y, x), where the two differ; `for_tiles(raw, settings)`, settings in
+    a region into those of whole frames of a size (y, x), where the two differ (of large data `raw` holds images in
+    their files, which are sliced as arrays are: `frames[first:last]`, `frames[..., rows, columns]`);
+    `cut_frames(raw, settings, frames)`, likewise for a part of the frames in time, given as the first and their number
+    (without it `frame_range.cut` cuts frames and what there is for each); `for_tiles(raw, settings)`, settings in
     which all that is otherwise found in the whole field (a background, brightness, stripes) is given, with the arrays
     that they name, by the dotted name of the setting; `tile_reach_px(raw, settings)`, how far the optics spread a point
     and the largest motion, in raw pixels (without it the borders of the grid tell); and `tile_block_px(settings)`, what

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_nstm.core.data import RawData
 from napari_nstm.core.errors import InputError
@@ -18,18 +16,17 @@ from napari_nstm.imaging import registry
 from napari_nstm.imaging.base import Modality
 from napari_nstm.imaging.frame_range import cut_frames
 from napari_nstm.imaging.region import cropped, uncropped
-from napari_nstm.io._on_disk import LARGE_BYTES
-from napari_nstm.io.raw import open_raw, stored_to_axes
 from napari_nstm.io.result import read_record
 from napari_nstm.io.store import check_output
 from napari_nstm.run.given_motion import GivenMotion, read_motion
 from napari_nstm.run.job import acquisition_settings, fit_settings, store_path, with_absolute_paths
+from napari_nstm.run.raw_use import RawInput, for_use, hashes_of, hashes_of_use, open_frames, read_frames
 from napari_nstm.run.start import Start, read_start
 
 if TYPE_CHECKING:
     import jax
 
-RawInput = RawData | NDArray[Any] | None
+__all__ = ["CheckedJob", "Plan", "RawInput", "check_job", "input_hashes_of", "make_plan", "read_frames"]
 
 
 @dataclass(frozen=True)
@@ -162,12 +159,12 @@ def check_job(
     if job.compute.in_tiles and not getattr(modality, "takes_regions", True):
         field = "compute.tile_px" if job.compute.tile_px is not None else "compute.tile_memory_gb"
         raise InputError(field, f"tiles with {modality.title}", "nothing: every pixel of it sees the whole scene")
-    whole = frames = _open_frames(job, modality, settings, raw, folder)
+    whole = frames = open_frames(job, modality, settings, raw, folder)
     if job.frames is not None:
         frames, settings = cut_frames(modality, frames, settings, job.frames)
     if job.region is not None:
         frames, settings = cropped(modality, frames, settings, job.region)
-    frames = _for_use(frames, whole, keep_mapped=job.compute.in_tiles)
+    frames = for_use(frames, whole, keep_mapped=job.compute.in_tiles)
     if job.frames is None and job.region is None:
         whole = frames
     given = settings
@@ -220,80 +217,20 @@ def make_plan(
     from napari_nstm.fit.device import pick_device
 
     device, device_words = pick_device(job.fit.device)
+    # Records of older versions have the hash of all raw data, whatever part is used.
+    asked = {} if resumed_store is None else read_record(resumed_store).input_hashes
     return Plan(
         **{entry.name: getattr(checked, entry.name) for entry in fields(checked)},
         device=device,
         device_words=device_words,
-        input_hashes=_hashes_of_use(checked, resumed_store),
+        input_hashes=hashes_of_use(checked.job, checked.whole_raw, checked.raw, asked),
     )
 
 
 def input_hashes_of(job: Job, base_dir: Path) -> dict[str, str]:
     """Read all data that a job names, and return the SHA-256 of each, by the setting's name."""
     modality = registry.modality(job.modality)
-    return _hashes(read_frames(job, modality, acquisition_settings(job, modality), None, base_dir))
-
-
-def read_frames(job: Job, modality: Modality, settings: AcquisitionSettings, raw: RawInput, base_dir: Path) -> RawData:
-    """Read all raw frames and the arrays that the settings name, where they were not given."""
-    return _in_memory(_open_frames(job, modality, settings, raw, base_dir))
-
-
-def _open_frames(job: Job, modality: Modality, settings: AcquisitionSettings, raw: RawInput, base_dir: Path) -> RawData:
-    """Find raw data as `read_frames`, but leave large ones in their files, to be cut before they are read."""
-    if raw is None:
-        array, axes, pixel_size = open_raw(base_dir / Path(job.raw).expanduser(), job.axes)
-        data = RawData(_as_array(array), {}, pixel_size, job.raw)
-    else:
-        data = raw if isinstance(raw, RawData) else RawData(np.asarray(raw), name=job.raw)
-        axes = job.axes
-    data = replace(data, frames=_as_array(stored_to_axes(data.frames, axes, modality.raw_axes)))
-    missing = {name: path for name, path in modality.array_paths(settings).items() if name not in data.extras}
-    extras = {
-        name: _as_array(open_raw(base_dir / Path(path).expanduser(), field=f"acquisition.{name}")[0])
-        for name, path in missing.items()
-    }
-    return replace(data, extras={**data.extras, **extras})
-
-
-def _as_array(stored: Any) -> NDArray[Any]:
-    # What stays in its file is sliced as an array is, and read before anything else is done with it.
-    array: NDArray[Any] = stored
-    return array
-
-
-def _in_memory(raw: RawData) -> RawData:
-    return replace(
-        raw,
-        frames=np.asarray(raw.frames),
-        extras={name: np.asarray(array) for name, array in raw.extras.items()},
-    )
-
-
-def _for_use(part: RawData, whole: RawData, *, keep_mapped: bool) -> RawData:
-    """Read what is used. Parts of mapped files are copied: a file may be replaced while a run goes on.
-
-    Bytes are brought into this machine's order, which not every method can do without.
-    """
-
-    def used(array: Any, of_all: Any) -> NDArray[Any]:
-        read = np.asarray(array)
-        native = read.dtype.newbyteorder("=")
-        if keep_mapped:
-            return read
-        if array is not of_all and isinstance(_owner(read), np.memmap):
-            return np.array(read, native)
-        return read.astype(native, copy=False)
-
-    extras = {name: used(array, whole.extras.get(name)) for name, array in part.extras.items()}
-    return replace(part, frames=used(part.frames, whole.frames), extras=extras)
-
-
-def _owner(array: Any) -> Any:
-    """Return the array whose memory a view shows."""
-    while isinstance(array, np.ndarray) and not isinstance(array, np.memmap) and array.base is not None:
-        array = array.base
-    return array
+    return hashes_of(read_frames(job, modality, acquisition_settings(job, modality), None, base_dir))
 
 
 def _output_times(
@@ -314,34 +251,3 @@ def _output_times(
             takes = f"times within the acquisition, {first:g} to {last:g} ms"
             raise InputError("output.times", f"{time_ms:g} ms", takes)
     return tuple(wish)
-
-
-def _hashes_of_use(checked: CheckedJob, resumed_store: Path | None) -> dict[str, str]:
-    """Hash what a job uses; all of it as well where that is small, or where the record of its store asks for it."""
-    job, whole, used = checked.job, checked.whole_raw, checked.raw
-    if (job.region is None and job.frames is None) or job.compute.in_tiles:
-        return _hashes(whole)
-    suffix = "region" if job.region is not None else "frames"
-    asked = {} if resumed_store is None else read_record(resumed_store).input_hashes
-    parts = {"raw": used.frames, **used.extras}
-    hashes = {}
-    for name, array in {"raw": whole.frames, **whole.extras}.items():
-        is_part = np.shape(array) != np.shape(parts[name])
-        if is_part:
-            hashes[f"{name}.{suffix}"] = sha256_of(parts[name])
-        if not is_part or array.nbytes <= LARGE_BYTES or name in asked:
-            hashes[name] = sha256_of(array)
-    return hashes
-
-
-def _hashes(raw: RawData) -> dict[str, str]:
-    return {name: sha256_of(array) for name, array in {"raw": raw.frames, **raw.extras}.items()}
-
-
-def sha256_of(array: NDArray[Any]) -> str:
-    """Hash values, type and shape of an array; of one that is mapped or in its file an image at a time is read."""
-    native = array.dtype.newbyteorder("=")
-    digest = hashlib.sha256(f"{native.str}{array.shape}".encode())
-    for part in array if array.ndim > 2 else (array,):
-        digest.update(np.ascontiguousarray(part, native).data)
-    return digest.hexdigest()

@@ -180,7 +180,7 @@ def iter_resume(
     plan = make_plan(job, raw, base_dir=path, resumed_store=path)
     for name, digest in stored.record.input_hashes.items():
         if plan.input_hashes.get(name) != digest:
-            field = name if name == "raw" else f"acquisition.{name}"
+            field = "raw" if name.split(".")[0] == "raw" else f"acquisition.{name}"
             raise InputError(field, "data that have changed since the run began", "the data it began with")
     # The stored values, not the preset's: a newer version may have another preset.
     n_steps = stored.record.n_steps + (steps or 0)

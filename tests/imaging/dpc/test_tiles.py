@@ -6,6 +6,7 @@ import pytest
 from napari_nstm.core.data import RawData
 from napari_nstm.imaging.dpc import Dpc
 from napari_nstm.imaging.dpc.layout import TILE_REACH, dpc_grid
+from napari_nstm.imaging.frame_range import cut_frames
 from napari_nstm.imaging.tiles import for_tiles, reach_px
 
 REGION = (24, 40, 64, 48)
@@ -57,3 +58,15 @@ def test_tiles_reach_further_than_a_point_spreads(settings):
     raw, given = RawData(np.zeros((4, *SIZE))), settings(max_displacement_px=10)
     pad = max(before for before, _ in dpc_grid(SIZE, given).padding)
     assert reach_px(DPC, raw, given) == (TILE_REACH * pad, 10)
+
+
+def test_a_tile_of_a_part_of_the_frames_reads_them_out_of_all(whole):
+    raw, settings = whole
+    series = RawData(np.concatenate([raw.frames + 200, raw.frames]), raw.extras)
+    part, of_part = cut_frames(DPC, series, settings, (4, 4))
+    frozen, arrays = for_tiles(DPC, part, of_part)
+    # As the job of a tile is read: all frames, with settings that were frozen for the part.
+    again = cut_frames(DPC, RawData(series.frames, {**raw.extras, **arrays}), frozen, (4, 4))
+    tile = DPC.contrast(*DPC.cropped(*again, REGION))
+    np.testing.assert_allclose(tile.frames, DPC.contrast(raw, settings).frames[INSIDE], atol=1e-6)
+    assert DPC.frame_times_ms(*again) == (4.0, 5.0, 6.0, 7.0)

@@ -204,7 +204,7 @@ def test_a_resume_of_the_whole_makes_what_sessions_left(store):
     events = []
     result = resume(store, on_event=events.append, device="cpu")
     assert (result.status, open_result(store).status) == ("finished", "finished")
-    assert any(isinstance(e, Notice) and e.message == "1 of 2 tiles are done already." for e in events)
+    assert any(isinstance(e, Notice) and e.message == "Of 2 tiles, 1 done already." for e in events)
     assert isinstance(events[-1], Finished)
     with pytest.raises(InputError, match="is finished"):
         resume(store)

@@ -140,7 +140,7 @@ def test_a_stop_shows_the_tile_at_work_as_far_as_it_came(job):
 def test_a_resumed_run_counts_the_steps_that_were_done(job):
     stopped_at(PartDone, job)
     events = list(iter_resume(job["output"]["path"]))
-    assert events[1].message == "1 of 2 tiles are done already."
+    assert events[1].message == "Of 2 tiles, 1 done already."
     assert (events[2].step, type(events[2])) == (40, Preview)
     steps = [(event.step, event.n_steps) for event in events if isinstance(event, Progress)]
     assert 40 < steps[0][0] <= steps[-1][0] == 80

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # Neighbours are mixed in a band that is wide enough for no edge to be seen.
 _LEAST_BLEND_PX = 8
 _BLEND_SHARE = 0.25  # of reach and motion
+_BAND_SHARE = 0.25  # of a tile
 # What a process was seen to take at its peak (480 to 1024 pixels, CPU): libraries and programs, and more than a step's
 # arrays, because the next level is compiled meanwhile.
 _OF_A_PROCESS_BYTES, _OF_A_FIT = 0.3e9, 2.0
@@ -104,7 +105,10 @@ def lay_out(job: Job, raw: RawInput, base_dir: Path, *, overwrite: bool) -> Tile
 
         least = max(LEAST_REGION_PX, 2 * blend, block)
         size = _largest(need, job.compute.tile_memory_gb, least, min(size, max(field)), block)
-    tiles = plan_tiles(field, size, reach_px=reach, motion_px=motion, blend_px=blend, block_px=block)
+    # Neighbours differ most in what is slow: mixed over as wide a band as is fitted of both, no edge of it shows.
+    band = min(max(blend, reach), max(blend, round(_BAND_SHARE * size)))
+    reach += blend - band
+    tiles = plan_tiles(field, size, reach_px=reach, motion_px=motion, blend_px=band, block_px=block)
     first = _of_part(part, tiles.tiles[0].fitted)
     _, problem = _prepared(first)
     if whole.job.region is not None:
