@@ -12,8 +12,9 @@ fit is no more than 0.1 dB below the end of the one that began anew, and stays t
 last loss is than that of the result it started from.
 
 What makes it fail: the scene must first be found again where it is now. While it rests the motion is fitted from coarse
-to fine, which bridges some pixels; where it is too far away, fine detail locks in beside its place, and the fit ends
-decibels below one that began anew. Its loss tells: it is many times that of the result it started from.
+to fine, which bridges a drift of 2 px (of bars 2 px wide and more, moving by 4 px themselves), not always one of 4 px,
+and none of 6: fine detail then locks in beside its place, and the fit ends 10 dB below one that began anew. Its loss
+tells, 7 to 11 times that of the result it started from, and the run says so. Those that start from it fail too.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from napari_nstm.fit.start import possible_starts, start_from
 from napari_nstm.imaging.base import SimulationRequest
 from napari_nstm.imaging.dpc.modality import Dpc
 from napari_nstm.imaging.dpc.optics import Optics, transfer_functions
+from napari_nstm.imaging.dpc.settings import DpcSettings
 from napari_nstm.imaging.dpc.simulate import BACKGROUND_COUNTS, PEAK_PHASE_RAD
 from napari_nstm.phantoms.motions import known_motion
 from napari_nstm.phantoms.targets import usaf1951
@@ -76,9 +78,14 @@ class Course:
         return self.points[first][:2] if first < len(self.points) else (math.nan, math.nan)
 
 
+def usual_settings() -> DpcSettings:
+    """Return the settings of simulated acquisitions."""
+    return DpcSettings.model_validate(DPC.simulate(SimulationRequest("none", 0.0, 64, 0.0, 0, {})).settings)
+
+
 def acquisitions(size: int, moves_px: float, drift_px: float, seed: int = 0) -> list[Acquisition]:
     """Simulate the series, with the linear forward model of a weak object."""
-    settings = DPC.simulate(SimulationRequest("none", 0.0, 64, 0.0, 0, {})).settings
+    settings = usual_settings()
     times = np.linspace(-1, 1, N * N_FRAMES)
     motion = known_motion("vibration", (size, size), moves_px, times, cycles=1.25)
     phase = usaf1951((size, size), seed=seed).phase
@@ -148,7 +155,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     use_compile_cache()
-    settings = DPC.simulate(SimulationRequest("none", 0.0, 64, 0.0, 0, {})).settings
+    settings = usual_settings()
     for drift in options.drift:
         print(f"drift {drift:g} px per acquisition, {options.size} x {options.size}, moves by {options.moves:g} px")
         print("   anew: dB  steps      s   from its neighbour: dB  steps      s   loss", flush=True)

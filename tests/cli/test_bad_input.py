@@ -146,6 +146,12 @@ def test_command_lines(refused, tmp_path):
 
 def test_stores_and_targets(refused, finished, tmp_path):
     assert refused("resume", finished).startswith("store: got ")
+    assert refused("resume", finished, "--steps", "0").startswith("steps: got 0; takes a number from 1 to ")
+    assert refused("resume", finished, "--finer-motion").startswith("--out: got nothing; takes the store of the new")
+    assert refused("resume", finished, "--finer-motion", "--out", finished).startswith("--out: got ")
+    assert refused("resume", finished, "--out", tmp_path / "new.zarr").startswith("--out: got ")
+    none = ("--finer-motion", "--out", tmp_path / "new.zarr")
+    assert refused("resume", tmp_path / "none.zarr", *none).startswith("fit.start_from: got ")
     assert refused("export", finished, "--to", "png").startswith("--to: got 'png'; takes ome-tiff")
     assert refused("movie", finished, tmp_path / "m.avi").startswith("out: got m.avi")
     movie = ("movie", finished, tmp_path / "m.mp4")

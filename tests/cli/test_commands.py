@@ -1,5 +1,6 @@
 """Each command once: what it writes, what it prints."""
 
+import shutil
 import sys
 
 import numpy as np
@@ -239,3 +240,21 @@ def test_napari_is_opened_only_where_it_can_be(monkeypatch, tmp_path):
     monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
     monkeypatch.setattr(demo, "find_spec", lambda name: None)
     assert not demo.can_show()
+
+
+def test_a_finished_result_is_fitted_on_and_once_more_with_finer_motion(toy, finished, tmp_path, capsys):
+    store, finer = tmp_path / "toy.zarr", tmp_path / "finer.zarr"
+    shutil.copytree(finished, store)
+    assert main(["resume", str(store), "--steps", "5"]) == 0
+    assert open_result(store).record.n_steps == 65
+    assert main(["resume", str(store), "--finer-motion", "--out", str(finer)]) == 0
+    assert str(finer) in capsys.readouterr().out
+    was, now = open_result(store).record, open_result(finer).record
+    assert now.job["fit"]["start_from"] == str(store)
+    assert now.fit["motion_encoding"]["n_levels"] == was.fit["motion_encoding"]["n_levels"] + 1
+    # A path on the command line is from here, not from the job file.
+    (tmp_path / "jobs").mkdir()
+    content = {**was.job, "output": {"path": "again.zarr"}}
+    (tmp_path / "jobs" / "job.yml").write_text(yaml.safe_dump(content))
+    assert main(["reconstruct", str(tmp_path / "jobs" / "job.yml"), "--start-from", str(store)]) == 0
+    assert open_result(tmp_path / "jobs" / "again.zarr").record.job["fit"]["start_from"] == str(store)

@@ -44,8 +44,8 @@ def field_at_fault(make):
         (((1, 0.5), (0, 0.4)), "shares that add up to 1"),
         ((), "shares that add up to 1"),
         (((0, 0.5), (1, 0.5)), "level 0 (full size) as its last"),
-        (((1, 1.5), (0, -0.5)), "levels from 0 up, each with a share from 0 to 1"),
-        (((-1, 0.5), (0, 0.5)), "levels from 0 up, each with a share from 0 to 1"),
+        (((1, 1.5), (0, -0.5)), "levels from 0 to 16, each with a share from 0 to 1"),
+        (((-1, 0.5), (0, 0.5)), "levels from 0 to 16, each with a share from 0 to 1"),
     ],
 )
 def test_a_pyramid_that_makes_no_sense_is_named(pyramid, takes):

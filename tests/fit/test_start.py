@@ -1,5 +1,7 @@
 """What another fit found is carried over exactly; a finer motion begins as the coarser one ended."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -164,7 +166,9 @@ def test_levels_that_a_perceptron_did_not_know_count_nothing_at_first(frames):
         ),
     }
     old = solver_of(frames, **mlp, coarse_to_fine=0.0)
-    state, _ = old.advance(old.init(), 1.0)
+    drawn, rng = old.init(), np.random.default_rng(2)
+    fitted = jax.tree.map(lambda x: jnp.asarray(rng.normal(0, 0.5, x.shape), x.dtype), drawn.params["motion"])
+    state = replace(drawn, params={**drawn.params, "motion": fitted})
     finer = with_finer_motion(mlp["motion_encoding"])
     new = solver_of(frames, **{**mlp, "motion_encoding": finer}, coarse_to_fine=0.0, seed=3)
     started = start_from(new.init(), old.save(state), old.settings, new.settings)

@@ -5,10 +5,19 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import tifffile
+import yaml
 
 from napari_nstm.core.errors import StoreError
-from napari_nstm.io.export import export_ome_tiff
+from napari_nstm.io.export import (
+    export_job,
+    export_ome_tiff,
+    export_provenance,
+    export_vectors_csv,
+    export_vectors_npz,
+)
 from napari_nstm.io.migrate import migrated
 from napari_nstm.io.record import FORMAT
 from napari_nstm.io.store import StoreWriter, describe, open_result
@@ -58,10 +67,16 @@ def test_who_goes_on_with_it_writes_the_newest_format(old):
 
 
 def test_an_old_store_is_exported(old, tmp_path):
-    path, _ = old
-    if open_result(path).status == "running":
-        pytest.skip("an interrupted run is resumed first")
-    assert export_ome_tiff(open_result(path), tmp_path / "old.ome.tif").is_file()
+    path, expected = old
+    result = open_result(path)
+    planes = tifffile.imread(export_ome_tiff(result, tmp_path / "old.ome.tif"))
+    np.testing.assert_array_equal(planes, result.reconstruction.compute())
+    with np.load(export_vectors_npz(result, tmp_path / "old.npz", every_px=1)) as arrays:
+        np.testing.assert_allclose(arrays["u_um"][-1], expected["u_um"], atol=1e-6)
+    assert len(pd.read_csv(export_vectors_csv(result, tmp_path / "old.csv", every_px=8))) == 2 * 5 * 5
+    assert yaml.safe_load(export_job(result, tmp_path / "old.yml").read_text())["raw"] == str(path / "raw.npy")
+    said = json.loads(export_provenance(result, tmp_path / "old.json").read_text())
+    assert (said["format"], said["history"][0]["what"]) == (FORMAT, "began")
 
 
 def test_a_store_of_the_future_is_refused(old):

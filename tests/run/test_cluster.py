@@ -2,18 +2,24 @@
 
 import os
 import signal
+import time
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from queue import SimpleQueue
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from napari_nstm.core.errors import InputError
-from napari_nstm.core.events import Failed, Finished, Notice, PartDone, Progress
+from napari_nstm.core.events import Checkpointed, Failed, Finished, Notice, PartDone, Progress
 from napari_nstm.imaging.base import SimulationRequest
 from napari_nstm.imaging.dpc import Dpc
 from napari_nstm.io.store import open_result
-from napari_nstm.run.cluster import run_on_cluster
+from napari_nstm.run.cluster import _Run, _work, run_on_cluster
 from napari_nstm.run.parts import Part
 from napari_nstm.run.patience import Controls
+from napari_nstm.run.protocol import ArrayFolder, decode_event, encode_event
 from napari_nstm.run.reconstruct import iter_reconstruct, reconstruct
 
 distributed = pytest.importorskip("distributed")
@@ -29,7 +35,7 @@ def cluster(tmp_path_factory):
         n_workers=2,
         threads_per_worker=1,
         processes=True,
-        dashboard_address=None,
+        dashboard_address=":0",  # any free port
         local_directory=str(folder),
         silence_logs="ERROR",
     ) as made:
@@ -84,14 +90,36 @@ def test_a_stop_keeps_what_was_reached(cluster, job):
     assert open_result(asked["output"]["path"]).status == "stopped"
 
 
-def test_a_part_that_fails_does_not_end_the_others(cluster, job, tmp_path):
-    good = {**job, "compute": {}, "output": {"path": str(tmp_path / "good.zarr")}, "fit": {**job["fit"], "epochs": 3}}
-    bad = {**good, "raw": "none.npy", "output": {"path": str(tmp_path / "bad.zarr")}}
-    parts = [
-        Part(name, {"do": "job", "job": content, "base_dir": str(tmp_path), "overwrite": False})
-        for name, content in (("bad", bad), ("good", good))
+def quick_parts(job, folder, **jobs):
+    """Jobs of a few steps, by their names; each with what is different in it."""
+    quick = {**job, "compute": {}, "fit": {**job["fit"], "epochs": 3}}
+    return [
+        Part(
+            name,
+            {
+                "do": "job",
+                "job": {**quick, "output": {"path": str(folder / f"{name}.zarr")}, **changes},
+                "base_dir": str(folder),
+                "overwrite": False,
+            },
+        )
+        for name, changes in jobs.items()
     ]
-    parts.append(Part("needs bad", parts[1].command, after=0))
+
+
+def tasks_of(cluster):
+    """What the scheduler knows of our tasks."""
+    return [task for key, task in cluster.scheduler.tasks.items() if str(key).startswith("napari-nstm-")]
+
+
+def test_a_part_that_fails_does_not_end_the_others(cluster, job, tmp_path):
+    bad, good, needs, without = quick_parts(job, tmp_path, bad={"raw": "none.npy"}, good={}, needs={}, without={})
+    parts = [
+        bad,
+        good,
+        Part("needs bad", needs.command, after=0),
+        Part("can do without", {**without.command, "or_anew": True}, after=0),
+    ]
     last = {}
     for found in run_on_cluster(parts, Controls("batch"), cluster.scheduler_address):
         last[found.index] = found.event
@@ -99,6 +127,43 @@ def test_a_part_that_fails_does_not_end_the_others(cluster, job, tmp_path):
     assert last[0].field == "raw"
     assert last[1].status == "finished"
     assert "what it needs failed" in last[2].message
+    assert isinstance(last[3], Finished)
+
+
+def test_all_workers_work_and_nothing_is_left_behind(cluster, job, tmp_path):
+    deadline = time.monotonic() + 30
+    while len(cluster.scheduler.workers) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)  # one was killed above, and comes again
+    parts, n_done = quick_parts(job, tmp_path, a={}, b={}, c={}, d={}), 0
+    steps = {index: [] for index in range(len(parts))}
+    for found in run_on_cluster(parts, Controls("batch"), cluster.scheduler_address):
+        n_done += isinstance(found.event, Finished)
+        if isinstance(found.event, Progress):
+            steps[found.index].append(found.event.step)
+        if n_done == len(parts):
+            held = [task for task in tasks_of(cluster) if task.who_has]
+            assert len({worker.address for task in held for worker in task.who_has}) == 2
+    assert all(one == sorted(one) and one[-1] <= 3 for one in steps.values() if one)
+    deadline = time.monotonic() + 5
+    while tasks_of(cluster) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not tasks_of(cluster)
+
+
+def test_late_words_of_a_lost_attempt_are_not_passed_on():
+    inbox = SimpleQueue()
+    run = SimpleNamespace(_inbox=inbox, _attempts={}, _parts=[Part("tile 1 of 2", {})], _controls=Controls("x"))
+    said = [("a", None), ("a", 5), ("b", None), ("a", 6), ("b", 3)]
+    for attempt, step in said:
+        event = None if step is None else Checkpointed("x", step)
+        line = None if event is None else encode_event(event, ArrayFolder(Path()))
+        inbox.put({"part": 0, "attempt": attempt, "event": line})
+    found = [one.event for one in _Run._told(run, {0})]
+    assert found == [
+        Checkpointed("x", 5),
+        Notice("x", "Tile 1 of 2 is begun again: its worker was lost."),
+        Checkpointed("x", 3),
+    ]
 
 
 def test_workers_with_several_threads_are_told(cluster, monkeypatch):
@@ -119,5 +184,48 @@ def test_no_scheduler_is_told_in_one_sentence(address, monkeypatch):
 
 def test_workers_of_another_version_are_named(cluster, monkeypatch):
     monkeypatch.setattr(distributed.Client, "run", lambda self, *_, **__: {"tcp://w:1": "0.0.1"})
+    sent = []
+    monkeypatch.setattr(distributed.Client, "submit", lambda self, *_, **__: sent.append(1))
     with pytest.raises(InputError, match=r"worker tcp://w:1 has napari-nstm 0.0.1"):
         list(run_on_cluster([Part("x", {"do": "?"})], Controls("x"), cluster.scheduler_address))
+    assert not sent
+
+
+def test_a_worker_that_lacks_the_package_is_named_and_one_that_is_lost_is_not(cluster, monkeypatch):
+    lacks = {"tcp://w:1": OSError("lost"), "tcp://w:2": PackageNotFoundError("napari-nstm")}
+    monkeypatch.setattr(distributed.Client, "run", lambda self, *_, **__: lacks)
+    with pytest.raises(InputError, match=r"worker tcp://w:2 has no napari-nstm"):
+        list(run_on_cluster([Part("x", {"do": "?"})], Controls("x"), cluster.scheduler_address))
+
+
+def test_a_worker_of_another_version_that_comes_later_does_nothing(cluster):
+    with distributed.Client(cluster, set_as_default=False) as client:
+        line = client.submit(_work, {"do": "?"}, 0, "topic", "run", "0.0.1").result()
+    event = decode_event(line, Path())
+    assert event.field == "compute.scheduler"
+    assert "the job is of 0.0.1" in event.message
+
+
+class TestWithoutWorkers:
+    @pytest.fixture
+    def empty(self, tmp_path):
+        options = {"n_workers": 0, "dashboard_address": ":0", "local_directory": str(tmp_path), "silence_logs": False}
+        with distributed.LocalCluster(**options) as made:
+            yield made
+
+    def test_a_stop_is_answered(self, empty):
+        began = time.monotonic()
+        controls = Controls("x", should_stop=lambda: time.monotonic() > began + 0.5)
+        parts = [Part("x", {"do": "?"}), Part("y", {"do": "?"})]
+        events = list(run_on_cluster(parts, controls, empty.scheduler_address))
+        assert [one.event.message for one in events] == ["The cluster has no workers yet: the work waits for them."]
+        assert time.monotonic() - began < 10
+
+    def test_a_scheduler_that_is_lost_ends_the_parts(self, empty, monkeypatch):
+        monkeypatch.setattr("napari_nstm.run.cluster._CONNECT_S", 1.0)
+        events = run_on_cluster([Part("x", {"do": "?"})], Controls("x"), empty.scheduler_address)
+        next(events)
+        empty.close()
+        (last,) = events
+        assert isinstance(last.event, Failed)
+        assert "does not answer any more" in last.event.message

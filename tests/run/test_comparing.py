@@ -252,3 +252,25 @@ def test_one_that_is_asked_to_end_at_its_end_was_made():
         course.wanted = False
         assert not course("a", done, 10)
         assert course.end_of("It") == said
+
+
+def test_further_steps_keep_what_was_compared(run, slow_toy, monkeypatch):
+    first = list(run(iterations=5))[-1].result
+    monkeypatch.setattr(slow_toy, "slow_comparisons", refuse_to_make, raising=False)
+    seen = []
+    for event in iter_resume(first.path, steps=300, should_stop=lambda: any(isinstance(e, Progress) for e in seen)):
+        seen.append(event)  # noqa: PERF402 -- the stop looks at it
+    assert open_result(first.path).status == "stopped"
+    resume(first.path)
+    stored = open_result(first.path)
+    assert stored.status == "finished"
+    assert stored.comparison_names == ("conventional", "counted")
+    assert (stored.comparison("counted").images == 5).all()
+    assert not stored.record.awaits_comparisons
+
+
+def refuse_to_make(raw, settings, times_ms):
+    def make(watch):
+        raise AssertionError("it was made before")
+
+    return (SlowComparison("counted", "Counting", make),)

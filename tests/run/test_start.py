@@ -141,3 +141,11 @@ def test_finer_motion_starts_where_a_finished_run_ended(toy, job, frames, tmp_pa
 
     assert error_px(finer) < 0.8 * error_px(coarse)
     assert finer.open().record.job["fit"]["start_from"] == str(coarse.path)
+
+
+def test_a_fit_that_lost_the_sample_says_so(job, first, frames):
+    near = reconstruct(again(job, first), np.roll(frames, 1, axis=2))
+    assert "far worse" not in near.message
+    far = reconstruct(again(job, first), np.roll(frames, (12, 17), axis=(1, 2)), overwrite=True)
+    assert "far worse than the result it started from" in far.message
+    assert far.open().record.message == far.message

@@ -198,6 +198,35 @@ def batch(
 
 
 @app.command()
+def series(
+    job: Annotated[Path, typer.Argument(help="Job file whose raw data are acquisitions one after the other.")],
+    frames_each: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Frames of an acquisition; default: as the method's settings say."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder for the results; default: beside the job's result.")
+    ] = None,
+    no_warm_start: Annotated[
+        bool, typer.Option("--no-warm-start", help="Begin each anew, not with the result of the one before.")
+    ] = False,
+    scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help=_SCHEDULER)] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results of other jobs.")] = False,
+) -> int:
+    """Reconstruct acquisitions that lie one after the other in one file, each from where its neighbour ended."""
+    from napari_nstm.cli.batch import run_series_of
+
+    return run_series_of(
+        job,
+        frames_each=frames_each,
+        out=out,
+        warm_start=not no_warm_start,
+        scheduler=scheduler,
+        overwrite=overwrite,
+    )
+
+
+@app.command()
 def movie(
     store: Annotated[Path, typer.Argument(help="Result store.")],
     out: Annotated[Path, typer.Argument(help="The movie: .mp4, .gif or .png (numbered pictures).")],

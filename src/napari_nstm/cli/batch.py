@@ -1,9 +1,9 @@
-"""The command that runs many jobs."""
+"""The commands that run many jobs: batch, and series."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,11 +14,16 @@ from napari_nstm.cli.fitting import INTERRUPTED
 from napari_nstm.cli.interrupt import Interrupt
 from napari_nstm.cli.progress import Reporter, duration
 from napari_nstm.core.errors import InputError
+from napari_nstm.core.events import Event, Failed, Finished
 from napari_nstm.run.batch import Outcome, check_batch, run_batch
+from napari_nstm.run.job import load_job
 from napari_nstm.run.patience import Controls
+from napari_nstm.run.series import run_series, series_folder
 from napari_nstm.run.table import read_batch
 
 SOME_FAILED = 1
+
+Outcomes = Generator[Event, None, list[Outcome]]
 
 
 def run_batch_of(files: Sequence[Path], *, scheduler: str | None, overwrite: bool, summary: Path | None) -> int:
@@ -29,19 +34,61 @@ def run_batch_of(files: Sequence[Path], *, scheduler: str | None, overwrite: boo
     for one, problem in zip(jobs, check_batch(jobs, overwrite=overwrite), strict=True):
         if problem is not None:
             raise InputError(f"{one.name}, {problem.field}", problem.got, problem.takes)
+    words = f"{len(jobs)} job{'s' * (len(jobs) != 1)}; all of them can be read."
+    return _follow(lambda controls: run_batch(jobs, controls, scheduler=scheduler, overwrite=overwrite), summary, words)
+
+
+def run_series_of(
+    job_file: Path,
+    *,
+    frames_each: int | None,
+    out: Path | None,
+    warm_start: bool,
+    scheduler: str | None,
+    overwrite: bool,
+) -> int:
+    """Reconstruct every acquisition of a series, say how each ended, and return the exit status."""
+    job, base_dir = load_job(job_file)
+    folder = series_folder(job, base_dir) if out is None else out.absolute()
+
+    def events(controls: Controls) -> Outcomes:
+        return run_series(
+            job,
+            controls,
+            base_dir=base_dir,
+            frames_each=frames_each,
+            out=folder,
+            warm_start=warm_start,
+            scheduler=scheduler,
+            overwrite=overwrite,
+        )
+
+    try:
+        return _follow(events, folder / "summary.csv")
+    except InputError as error:
+        # As it is called on the command line.
+        said = {"frames_each": "--frames-each", "out": "--out"}.get(error.field, error.field)
+        raise InputError(said, error.got, error.takes) from error
+
+
+def _follow(events: Callable[[Controls], Outcomes], summary: Path | None, words: str = "") -> int:
     console = Console(highlight=False)
     with Reporter(console) as reporter, Interrupt(reporter.say) as interrupt:
-        reporter.say(f"{len(jobs)} job{'s' * (len(jobs) != 1)}; all of them can be read.")
-        controls = Controls(uuid4().hex[:12], interrupt)
-        events = run_batch(jobs, controls, scheduler=scheduler, overwrite=overwrite)
+        if words:
+            reporter.say(words)
+        stream, outcomes = events(Controls(uuid4().hex[:12], interrupt)), []
+        last: Event | None = None
         while True:
             try:
-                reporter.show(next(events))
+                last = next(stream)
+                reporter.show(last)
             except StopIteration as end:
-                outcomes: list[Outcome] = end.value
+                outcomes = end.value
                 break
         reporter.end_bar()
         _show(console, outcomes)
+        if isinstance(last, Finished | Failed):
+            reporter.say(last.message)
         if summary is not None:
             write_summary(summary, outcomes)
             reporter.say(f"{summary}: the same as a table.")

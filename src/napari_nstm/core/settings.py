@@ -24,6 +24,9 @@ MotionKind = Literal["none", "translation", "rotation", "shear", "swirl", "bend"
 LEAST_REGION_PX = 32
 """Rows and columns that a region of the frames has at least: optics need room."""
 
+# What no image needs, and no machine can do.
+_MOST_LEVEL, _MOST_CELLS, _MOST_MOMENTS = 16, 1e6, 100_000
+
 
 class Settings(BaseModel):
     """Base of all settings: unknown keys are errors, values are finite and cannot be changed."""
@@ -44,7 +47,7 @@ def of_its_kind(value: Any, kinds: Mapping[str, type[Settings]]) -> Any:
 
     What names no known kind is returned as it is: the union's own error tells.
     """
-    if isinstance(value, Mapping) and value.get("kind") in kinds:
+    if isinstance(value, Mapping) and isinstance(value.get("kind"), str) and value["kind"] in kinds:
         try:
             return kinds[value["kind"]].model_validate(dict(value))
         except ValidationError as error:
@@ -97,6 +100,10 @@ class EncodingSettings(Settings):
     def _same_axes(self) -> EncodingSettings:
         if len(self.fine_cells) != len(self.base_cells):
             raise InputError("fine_cells", f"{len(self.fine_cells)} axes", f"the {len(self.base_cells)} of base_cells")
+        for name in ("base_cells", "fine_cells"):
+            for cells in getattr(self, name):
+                if not 1 / _MOST_CELLS <= cells <= _MOST_CELLS:
+                    raise InputError(name, f"{cells:g}", f"numbers from {1 / _MOST_CELLS:g} to {_MOST_CELLS:g}")
         return self
 
 
@@ -166,8 +173,9 @@ class FitSettings(Settings):
 
     @model_validator(mode="after")
     def _pyramid_adds_up(self) -> FitSettings:
-        if any(level < 0 or not 0 <= share <= 1 for level, share in self.pyramid):
-            raise InputError("pyramid", repr(self.pyramid), "levels from 0 up, each with a share from 0 to 1")
+        if any(not 0 <= level <= _MOST_LEVEL or not 0 <= share <= 1 for level, share in self.pyramid):
+            takes = f"levels from 0 to {_MOST_LEVEL}, each with a share from 0 to 1"
+            raise InputError("pyramid", repr(self.pyramid), takes)
         if abs(sum(share for _, share in self.pyramid) - 1) > 1e-6:
             raise InputError("pyramid", repr(self.pyramid), "shares that add up to 1")
         if self.pyramid[-1][0] != 0:
@@ -249,6 +257,13 @@ class OutputSettings(Settings):
     preview_every_s: Annotated[float, Hint(group="advanced")] = Field(
         default=0.3, gt=0, title="Preview every", description="Least seconds between two previews."
     )
+
+    @field_validator("times")
+    @classmethod
+    def _not_too_many(cls, times: int | tuple[float, ...] | None) -> int | tuple[float, ...] | None:
+        if isinstance(times, int) and times > _MOST_MOMENTS:
+            raise InputError("times", f"{times:.6g}" if times < 1e300 else "more", f"up to {_MOST_MOMENTS} moments")
+        return times
 
 
 class ComputeSettings(Settings):

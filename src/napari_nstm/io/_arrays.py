@@ -104,18 +104,49 @@ def write_group(path: Path, attributes: Mapping[str, Any]) -> None:
     write_bytes(path / "zarr.json", json.dumps(content, indent=1, allow_nan=False).encode())
 
 
-def open_array(path: Path) -> zarr.Array[Any]:
+class StoredArray:
+    """An array of a store, which is read part by part; what fails is one sentence.
+
+    Parameters
+    ----------
+    path
+        Its folder.
+    array
+        As zarr opened it.
+    """
+
+    def __init__(self, path: Path, array: zarr.Array[Any]) -> None:
+        self._path, self._array = path, array
+        self.shape, self.dtype, self.ndim, self.chunks = array.shape, array.dtype, array.ndim, array.chunks
+        self.attrs: Mapping[str, Any] = dict(array.attrs)
+
+    def __getitem__(self, index: Any) -> NDArray[Any]:
+        try:
+            return np.asarray(self._array[index])
+        except (*_DAMAGED, MemoryError) as error:
+            raise _damage(self._path) from error
+
+
+# What zarr and its codecs raise of files that were cut or overwritten.
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ArithmeticError)
+
+
+def open_array(path: Path) -> StoredArray:
     """Open an array of a store for reading.
 
     Raises
     ------
     StoreError
-        If it is missing or cannot be read.
+        If it is missing or cannot be read, now or later.
     """
     try:
-        return zarr.open_array(path, mode="r")
-    except (FileNotFoundError, ValueError, KeyError) as error:
-        raise StoreError(f"{path.parent} is damaged: its array {path.name} is missing or cannot be read.") from error
+        return StoredArray(path, zarr.open_array(path, mode="r"))
+    except _DAMAGED as error:
+        raise _damage(path) from error
+
+
+def _damage(path: Path) -> StoreError:
+    return StoreError(f"{path.parent} is damaged: its array {path.name} is missing or cannot be read.")
 
 
 def _create(

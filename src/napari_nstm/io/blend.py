@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from napari_nstm.core.errors import CancelledError, StoreError
 from napari_nstm.core.settings import Region
 from napari_nstm.core.tiles import Tile
-from napari_nstm.io._arrays import SPACE, create_array, open_array, write_frames, write_group
+from napari_nstm.io._arrays import SPACE, StoredArray, create_array, open_array, write_frames, write_group
 from napari_nstm.io._atomic import reason, remove_folder, replace, sync_tree
 from napari_nstm.io._image import ImageWriter
 from napari_nstm.io._mosaic import (
@@ -227,7 +227,7 @@ class _Blend:
             self._tick()
         return float(np.sqrt(np.mean(apart)))
 
-    def _residual(self, sources: Mapping[int, zarr.Array[Any]]) -> None:
+    def _residual(self, sources: Mapping[int, StoredArray]) -> None:
         """Blend measured less rendered, on the frames' samples, which need not be the result's."""
         plan = self._tiles.plan
         index, one = next(iter(sources.items()))
@@ -299,7 +299,7 @@ class _Blend:
     def _place(self) -> dict[str, list[float]]:
         return {"origin_um": list(self._record.origin_um or (0.0,) * len(self._record.shape))}
 
-    def _open(self, name: str) -> dict[int, zarr.Array[Any]]:
+    def _open(self, name: str) -> dict[int, StoredArray]:
         return {index: open_array(result.path / name) for index, result in self._results.items()}
 
     def _tick(self) -> None:
@@ -313,7 +313,7 @@ class _Blend:
             raise CancelledError
 
 
-def _reader(layout: Layout, sources: Mapping[int, zarr.Array[Any]], moment: int) -> Read:
+def _reader(layout: Layout, sources: Mapping[int, StoredArray], moment: int) -> Read:
     """Read parts of tiles at one moment; neighbours want their bands again and again, so some tiles are kept."""
     n_kept = _KEPT_BYTES // (4 * math.prod(next(iter(sources.values())).shape[1:]))
 

@@ -367,7 +367,7 @@ class StoredResult:
         import dask.array as da
 
         array = _open(self.path / name)
-        lazy: da.Array = da.from_array(array, chunks=array.chunks)  # type: ignore[no-untyped-call]
+        lazy: da.Array = da.from_array(array, chunks=array.chunks, name=False)  # type: ignore[no-untyped-call]
         return lazy
 
     def _rendered(self, at: Callable[[float], Float], n: int) -> da.Array:

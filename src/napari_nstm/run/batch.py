@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_nstm.core.errors import ChildError, InputError
+from napari_nstm.core.errors import InputError, NstmError
 from napari_nstm.core.events import Event, Failed, Finished, Notice, PartDone, Status
 from napari_nstm.core.settings import Job
 from napari_nstm.io.result import is_store, open_result
@@ -233,36 +233,47 @@ def _here(jobs: Sequence[BatchJob], parts: Sequence[Part], controls: Controls) -
         for index, one in enumerate(jobs):
             if controls.should_stop():
                 return
-            if one.after in failed and not one.or_anew:
-                failed.add(index)
-                yield PartEvent(index, Failed(controls.run_id, None, "Not begun, because the one before it failed."))
-                continue
-            there = _result_of(one.job, one.base_dir)
-            if there is not None and there.status in ("finished", "diverged"):
-                yield PartEvent(index, _done(there, controls.run_id))
-                continue
             try:
-                child = child if child is not None and child.alive else Child().start()
-                overwrite = bool(parts[index].command["overwrite"])
-                if there is not None:
-                    yield PartEvent(index, Notice(controls.run_id, f"{one.name} goes on from its checkpoint."))
-                    run_id = child.resume(there.path)
-                else:
-                    job = one.job
-                    if one.or_anew and not _has_start(job, one.base_dir):
-                        yield PartEvent(index, Notice(controls.run_id, f"{one.name}: {_ANEW}"))
-                        job = _anew(job)
-                    run_id = child.run(job, one.base_dir, overwrite=overwrite)
-                for event in _followed(child, run_id, controls):
+                if one.after in failed and not one.or_anew:
+                    raise NstmError(f"Not begun, because {jobs[one.after].name} failed.")
+                there = _result_of(one.job, one.base_dir)
+                if there is not None and there.status in ("finished", "diverged"):
+                    yield PartEvent(index, _done(there, controls.run_id))
+                    continue
+                child = _alive(child)
+                for event in _run_in(child, one, there, controls, overwrite=bool(parts[index].command["overwrite"])):
                     if isinstance(event, Failed):
                         failed.add(index)
                     yield PartEvent(index, event)
-            except ChildError as error:
+            except NstmError as error:
                 failed.add(index)
                 yield PartEvent(index, Failed(controls.run_id, None, str(error)))
     finally:
         if child is not None:
             child.close()
+
+
+def _alive(child: Child | None) -> Child:
+    """Return a process that runs: this one, or another in its place."""
+    if child is not None and child.alive:
+        return child
+    if child is not None:
+        child.close()
+    return Child().start()
+
+
+def _run_in(
+    child: Child, one: BatchJob, there: StoredResult | None, controls: Controls, *, overwrite: bool
+) -> Generator[Event, None, None]:
+    if there is not None:
+        yield Notice(controls.run_id, f"{one.name} goes on from its checkpoint.")
+        yield from _followed(child, child.resume(there.path), controls)
+        return
+    job = one.job
+    if one.or_anew and not _has_start(job, one.base_dir):
+        yield Notice(controls.run_id, _ANEW)
+        job = _anew(job)
+    yield from _followed(child, child.run(job, one.base_dir, overwrite=overwrite), controls)
 
 
 def _followed(child: Child, run_id: str, controls: Controls) -> Generator[Event, None, None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from napari_nstm.fit.solver import Solver
     from napari_nstm.fit.state import FitState
     from napari_nstm.imaging.base import Problem
-    from napari_nstm.run.loop import Outcome, Snapshot
+    from napari_nstm.run.loop import Course, Outcome, Snapshot
+
+# Acquisitions of a series end at much the same loss; where the sample was not found again it was 7 to 11 times that.
+_WORSE_THAN_START, _LAST_LOSSES = 3.0, 10
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,7 @@ def _execute(
         yield Finished(run_id, "stopped", None, "Stopped before the first step; nothing was written.")
         return
     opened = open_store(_record(plan, solver, run_id))
-    writer, stored = opened.writer, opened.stored
-    course = Course(*_course_so_far(stored))
+    writer, stored, course = opened.writer, opened.stored, Course(*_course_so_far(opened.stored))
     if stored is not None:
         state = _load(solver, writer.path)
         yield Notice(run_id, f"Going on from step {int(state.step)} of {solver.n_steps}.")
@@ -115,6 +117,7 @@ def _execute(
     elif plan.start is None and plan.job.fit.start_from is not None:
         # It ended before its first checkpoint, and begins once more where it began.
         state = _first_state(plan, solver, read_start(Path(plan.job.fit.start_from)))
+    comparisons, slow = _with_kept(comparisons, slow, stored)
     writer.record = writer.record.with_session(_session(plan, stored), plan.device_words, versions())
     prepare_s = time.monotonic() - began
 
@@ -137,6 +140,7 @@ def _execute(
             return
         yield Working(run_id, "Writing the result")
         with device_errors():
+            outcome = _beside_its_start(outcome, plan.start, course)
             _finish(plan, solver, outcome, writer, comparisons, slow, changes(int(outcome.state.step)))
     except (NstmError, OSError, MemoryError):
         if opened.is_new and not writer.has_checkpoint:
@@ -228,6 +232,30 @@ def _first_state(plan: Plan, solver: Solver, start: Start | None) -> FitState:
     with device_errors():
         state = solver.init()
         return state if start is None else start.state(solver, state, plan.origin_um)
+
+
+def _beside_its_start(outcome: Outcome, start: Start | None, course: Course) -> Outcome:
+    """Say so where a fit that has ended explains its frames far worse than the one it started from did its own."""
+    if start is None or outcome.status != "finished":
+        return outcome
+    before = [loss for loss in start.stored.record.loss_history[-_LAST_LOSSES:] if loss is not None]
+    if not before or np.mean(course.losses[-_LAST_LOSSES:]) < _WORSE_THAN_START * np.mean(before):
+        return outcome
+    said = " It explains its frames far worse than the result it started from did: the sample may be too far from where"
+    return replace(outcome, message=f"{outcome.message}{said} it was, and a run that begins anew may be better.")
+
+
+def _with_kept(
+    comparisons: tuple[Comparison, ...], slow: tuple[SlowComparison, ...], stored: StoredResult | None
+) -> tuple[tuple[Comparison, ...], tuple[SlowComparison, ...]]:
+    """Take slow comparisons that the store holds from it: they are of the frames, whatever the fit does."""
+    if stored is None or not slow:
+        return comparisons, slow
+    # While a run goes on its store shows none of them; and what a message names was not made to its end.
+    before = replace(stored, record=stored.record.changed({"status": "finished"}))
+    there = {one.name for one in slow if one.title not in stored.record.message} & set(before.comparison_names)
+    kept = tuple(before.comparison(one.name) for one in slow if one.name in there)
+    return (*comparisons, *kept), tuple(one for one in slow if one.name not in there)
 
 
 def _course_so_far(stored: StoredResult | None) -> tuple[list[float], float]:

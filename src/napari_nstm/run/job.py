@@ -21,6 +21,7 @@ from napari_nstm.imaging.base import Modality
 JobSource = Job | Mapping[str, Any] | str | Path
 
 _LARGEST_JOB_FILE = 4_000_000  # bytes: a job is text, a stack of images given in its place is not
+_MOST_VALUES = 1_000_000  # in a job: YAML's aliases make billions of a few lines
 
 
 def load_job(source: JobSource, base_dir: str | Path | None = None) -> tuple[Job, Path]:
@@ -57,6 +58,13 @@ def job_from_text(text: str, name: str = "job") -> Job:
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f" (line {mark.line + 1})"
         raise InputError("job", f"{name}, which is not YAML{where}", "a job in YAML or JSON") from error
+    except (ValueError, OverflowError) as error:  # a date that is none, a number of 5,000 digits
+        got = f"{name}, which holds a value that cannot be read ({' '.join(str(error).split())[:80]})"
+        raise InputError("job", got, "a job in YAML or JSON") from error
+    except RecursionError as error:
+        raise InputError("job", f"{name}, which is nested too deeply", "a job in YAML or JSON") from error
+    if _count(content, {}) > _MOST_VALUES:
+        raise InputError("job", f"{name}, whose aliases stand for too many values", "a job in YAML or JSON")
     if not isinstance(content, dict):
         got = "nothing" if content is None else f"a {type(content).__name__}"
         raise InputError("job", f"{name}, which holds {got}", "a mapping of keys to values")
@@ -69,9 +77,11 @@ def job_from_mapping(content: Mapping[Any, Any]) -> Job:
     if unknown is not None:
         raise InputError("job", f"the key {unknown!r}", "keys that are text")
     try:
-        return Job.model_validate(dict(content))
+        job = Job.model_validate(dict(content))
     except ValidationError as error:
         raise input_error_from(error) from error
+    _check_paths(job)
+    return job
 
 
 def acquisition_settings(job: Job, modality: Modality) -> AcquisitionSettings:
@@ -138,6 +148,41 @@ def replace_dotted(content: Mapping[str, Any], dotted: str, value: Any) -> dict[
         **content,
         first: replace_dotted(inner if isinstance(inner, Mapping) else {}, rest, value) if rest else value,
     }
+
+
+def _check_paths(job: Job) -> None:
+    """Refuse names that no file can have; those of further arrays are among the modality's settings."""
+    named = {"raw": job.raw, "output.path": job.output.path}
+    named |= {f"fit.{name}": getattr(job.fit, name) or "" for name in ("motion_from", "start_from")}
+    for field, path in {**named, **_texts(job.acquisition, "acquisition")}.items():
+        try:
+            Path(path).expanduser()
+        except RuntimeError as error:
+            got = f"{path}, of a user whose home folder is not known"
+            raise InputError(field, got, "a path on this computer") from error
+        if "\0" in path:
+            raise InputError(field, repr(path), "text without NUL characters")
+
+
+def _texts(settings: Mapping[str, Any], prefix: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            found |= _texts(value, f"{prefix}.{name}")
+        elif isinstance(value, str):
+            found[f"{prefix}.{name}"] = value
+    return found
+
+
+def _count(value: object, known: dict[int, int]) -> int:
+    """Count the values in nested lists and mappings, those behind an alias each time; many where one holds itself."""
+    if not isinstance(value, dict | list | tuple | set):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = _MOST_VALUES
+        inner = value.values() if isinstance(value, dict) else value
+        known[id(value)] = min(1 + sum(_count(one, known) for one in inner), _MOST_VALUES + 1)
+    return known[id(value)]
 
 
 def _absolute(base_dir: Path, path: str) -> str:

@@ -230,9 +230,13 @@ def _raw(job: Job, modality: Modality, base_dir: Path) -> RawData:
     path = base_dir / Path(job.raw).expanduser()
     array, axes, pixel_size = open_raw(path, job.axes)
     frames: Any = stored_to_axes(array, axes, modality.raw_axes)
+    extras: dict[str, Any] = {
+        name: open_raw(base_dir / Path(other).expanduser(), field=f"acquisition.{name}")[0]
+        for name, other in modality.array_paths(acquisition_settings(job, modality)).items()
+    }
     if not modality.raw_axes.startswith(("t", "*")):
         raise InputError("modality", job.modality, "a method whose frames are taken one after the other")
-    return RawData(frames, {}, pixel_size, job.raw)
+    return RawData(frames, extras, pixel_size, job.raw)
 
 
 def _frames_each(job: Job, modality: Modality, raw: RawData) -> int:
