@@ -1,4 +1,4 @@
-"""The command `napari-nstm`: demo, simulate, reconstruct, resume, movie, export, trajectories, residuals, info.
+"""The command `napari-nstm`: demo, simulate, reconstruct, resume, tiles, batch, series, and those that read a result.
 
 Exit status 0; 2 with one line on standard error that says what is wrong; 130 after Ctrl-C or SIGTERM.
 """

@@ -8,7 +8,7 @@ import pytest
 from tests.toy import ToyModality, moving_blobs
 
 from napari_nstm.core.errors import InputError, StoreError
-from napari_nstm.core.events import Checkpointed, Finished, Notice, Progress, Working
+from napari_nstm.core.events import Finished, Notice, Progress, Working
 from napari_nstm.core.tiles import tile_path
 from napari_nstm.imaging import registry
 from napari_nstm.io.store import open_result
@@ -72,13 +72,13 @@ def blended(store, should_stop=lambda: False):
 
 
 def drop_after_checkpoint(store, index):
-    """Run a tile to its first checkpoint and let it go, as a kill does; returns the step."""
+    """Run a tile to its first steps and let it go, which leaves a checkpoint; returns the step."""
     events = run_tile(store, index, Controls("r"))
     for event in events:
-        if isinstance(event, Checkpointed):
+        if isinstance(event, Progress):
             events.close()
             return event.step
-    raise AssertionError("no checkpoint")
+    raise AssertionError("no steps")
 
 
 def test_tiles_that_run_at_the_same_time_give_the_same_bits(store, tmp_path):

@@ -71,6 +71,10 @@ class Dpc:
 
         return for_tiles(raw, settings)
 
+    def frames_each(self, raw: RawData, settings: DpcSettings) -> int:
+        """Return the frames of one acquisition of a series."""
+        return _n_conditions(raw, settings)
+
     def tile_reach_px(self, raw: RawData, settings: DpcSettings) -> tuple[int, int]:
         """Return how far the optics spread a point, and the largest displacement, in raw pixels."""
         from napari_nstm.imaging.dpc.layout import TILE_REACH

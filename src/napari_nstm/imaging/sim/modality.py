@@ -94,6 +94,11 @@ class Sim:
 
         return for_tiles(raw, settings), {}
 
+    def frames_each(self, raw: RawData, settings: SimSettings) -> int | None:
+        """Return the images of one acquisition of a series; None where its planes are not told."""
+        planes = settings.n_planes_of_stack
+        return None if planes is None else settings.n_orientations * settings.n_phases * planes
+
     def tile_reach_px(self, raw: RawData, settings: SimSettings) -> tuple[int, int]:
         """Return how far the optics spread a point, and the largest displacement, in raw pixels."""
         from napari_nstm.imaging.sim.layout import reach_px
