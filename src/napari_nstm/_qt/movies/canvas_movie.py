@@ -1,5 +1,6 @@
 """A movie of napari's canvas as the user sees it, taken a picture at a time between the window's other work."""
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,8 @@ class CanvasMovie(QObject):
         self._film = film = Film(target, plan, resized=size_px is not None)
         self._takes = [plan.takes[index] for index in film.sample_takes] + list(plan.takes)
         self._size_px, self._told = size_px, 0
-        self.destroyed.connect(lambda _=None: film.queue.abort())
+        # Not by `destroyed`: where Python's collector ends both at once, Qt would call what is no longer whole.
+        weakref.finalize(self, film.queue.abort)
         self._timer.start(_WAIT_MS)
         return film.write
 
