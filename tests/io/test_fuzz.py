@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import json
 import os
@@ -11,18 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.mutations import BOUNDED, GONE, changed, places
 
 from napari_nstm.core.errors import InputError, NstmError, StoreError
 from napari_nstm.io.export import export_job, export_provenance, export_vectors_npz
 from napari_nstm.io.raw import read_raw
 from napari_nstm.io.store import StoreWriter, describe, load_checkpoint, open_result
 
-bounded = settings(
-    max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-)
-_GONE = object()
 NUMBERS = [0, 1, -1, 3, 10**6, 2**63, 10**30, 10**400, 0.5, 1e-300, 1e300, float("nan"), float("inf")]
 TEXTS = ["", "..", "../../x", "/etc/passwd", "a\0b", "a\nb", "finished", "running", "float32", "|O", "ab" * 200]
 simple = st.sampled_from([None, True, False, [], {}, *NUMBERS, *TEXTS]) | st.text(max_size=6)
@@ -31,28 +27,6 @@ trees = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=6,
 )
-
-
-def places(value, at=()):
-    """Every place in nested mappings and lists."""
-    yield at
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, one in inner:
-        yield from places(one, (*at, name))
-
-
-def changed(content, place, value):
-    if not place:
-        return None if value is _GONE else value
-    content = copy.deepcopy(content)
-    inner = content
-    for name in place[:-1]:
-        inner = inner[name]
-    if value is _GONE:
-        del inner[place[-1]]
-    else:
-        inner[place[-1]] = value
-    return content
 
 
 def looked_at(path, out):
@@ -102,14 +76,14 @@ def rewritten(path, content):
     path.write_text(json.dumps(content))
 
 
-@bounded
+@BOUNDED
 @given(data=st.data())
 def test_attributes(store, out, data):
     path = store / "zarr.json"
     before = path.read_bytes()
     content = json.loads(before)
     place = data.draw(st.sampled_from([p for p in places(content) if p[:2] == ("attributes", "nstm")]))
-    value = data.draw(st.just(_GONE) | simple | trees)
+    value = data.draw(st.just(GONE) | simple | trees)
     try:
         rewritten(path, changed(content, place, value))
         looked_at(store, out)
@@ -117,7 +91,7 @@ def test_attributes(store, out, data):
         path.write_bytes(before)
 
 
-@bounded
+@BOUNDED
 @given(data=st.data())
 def test_descriptions_of_arrays(finished, out, data):
     names = ("canvas", "motion_lattice", "reconstruction/0", "conventional", "conventional/0", "residual", "motion")
@@ -126,13 +100,13 @@ def test_descriptions_of_arrays(finished, out, data):
     content = json.loads(before)
     place = data.draw(st.sampled_from(list(places(content))))
     try:
-        rewritten(path, changed(content, place, data.draw(st.just(_GONE) | simple)))
+        rewritten(path, changed(content, place, data.draw(st.just(GONE) | simple)))
         looked_at(finished.path, out)
     finally:
         path.write_bytes(before)
 
 
-@bounded
+@BOUNDED
 @given(data=st.data())
 def test_checkpoints(running, out, data):
     path = running.path / "checkpoint.npz"
@@ -141,7 +115,7 @@ def test_checkpoints(running, out, data):
         members = {name: archive.read(name) for name in archive.namelist()}
     header = json.loads(members["record.json"])
     place = data.draw(st.sampled_from(list(places(header))))
-    members["record.json"] = json.dumps(changed(header, place, data.draw(st.just(_GONE) | simple | trees))).encode()
+    members["record.json"] = json.dumps(changed(header, place, data.draw(st.just(GONE) | simple | trees))).encode()
     try:
         zipped(path, members)
         looked_at(running.path, out)
@@ -149,7 +123,7 @@ def test_checkpoints(running, out, data):
         path.write_bytes(before)
 
 
-@bounded
+@BOUNDED
 @given(data=st.data())
 def test_files_that_are_cut_or_overwritten(store, out, data):
     files = sorted(path for path in store.rglob("*") if path.is_file())

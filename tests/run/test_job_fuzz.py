@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import shutil
@@ -13,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.mutations import BOUNDED, GONE, changed, places
 from tests.run.jobs import DPC_JOB as JOB
 
 from napari_nstm.cli import main
@@ -25,9 +25,6 @@ from napari_nstm.io.store import StoreRecord, StoreWriter
 from napari_nstm.run import reconstruct
 from napari_nstm.run.job import load_job, store_path
 
-bounded = settings(
-    max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-)
 PLANNED = 130  # as of a run that is stopped before its first step
 
 
@@ -121,27 +118,6 @@ def _no_longer_than(seconds):
         signal.signal(signal.SIGALRM, before)
 
 
-def _places(value, at=()):
-    """Every place in nested mappings and lists."""
-    yield at
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, one in inner:
-        yield from _places(one, (*at, name))
-
-
-def _changed(place, value):
-    job = copy.deepcopy(JOB)
-    inner = job
-    for name in place[:-1]:
-        inner = inner[name]
-    if value is _GONE:
-        del inner[place[-1]]
-    else:
-        inner[place[-1]] = value
-    return job
-
-
-_GONE = object()
 FIELDS = [("output", "path"), ("raw",), ("fit", "motion_from"), ("fit", "start_from")]
 PATHS = [
     *("", " ", ".", "..", "../x.zarr", "../../x/y.zarr", "../elsewhere/new.zarr", "../elsewhere", "x.zarr/../y.zarr"),
@@ -184,27 +160,27 @@ def test_the_job_itself_is_planned(tried):
     assert tried(yaml.safe_dump(JOB))[0] == PLANNED
 
 
-@bounded
-@given(where=st.sampled_from(list(_places(JOB))[1:]), value=st.just(_GONE) | simple | trees)
+@BOUNDED
+@given(where=st.sampled_from(list(places(JOB))[1:]), value=st.just(GONE) | simple | trees)
 def test_a_job_with_something_else_in_one_place(tried, where, value):
-    tried(yaml.safe_dump(_changed(where, value), allow_unicode=True))
+    tried(yaml.safe_dump(changed(JOB, where, value), allow_unicode=True))
 
 
-@bounded
+@BOUNDED
 @given(field=st.sampled_from(FIELDS), data=st.data())
 def test_paths(tried, place, field, data):
     path = data.draw(st.sampled_from([*PATHS, str(place / "elsewhere" / "x.zarr")]) | st.text(min_size=1, max_size=12))
-    tried(json.dumps(_changed(field, path)))
+    tried(json.dumps(changed(JOB, field, path)))
 
 
-@bounded
+@BOUNDED
 @given(st.text(max_size=60) | st.text(alphabet="&*!|>-?:{}[],'\"#%@`\n\t a1", max_size=40))
 def test_text_that_is_no_job(tried, text):
     status, _ = tried(text)
     assert status == 2
 
 
-@bounded
+@BOUNDED
 @given(st.dictionaries(st.sampled_from([*JOB, "more"]), trees, max_size=9) | trees)
 def test_json_that_is_no_job(tried, content):
     assert tried(json.dumps(content))[0] == 2
@@ -238,6 +214,6 @@ HEAD = "modality: dpc\nraw: raw.npy\nacquisition:\n"
 )
 def test_what_is_said_of(tried, text, says):
     """These once were tracebacks, or never came to an end."""
-    status, line = tried(text if isinstance(text, str) else json.dumps(_changed(text[:-1], text[-1])))
+    status, line = tried(text if isinstance(text, str) else json.dumps(changed(JOB, text[:-1], text[-1])))
     assert status == 2
     assert says in line

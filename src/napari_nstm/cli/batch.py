@@ -119,11 +119,14 @@ def _show(console: Console, outcomes: Sequence[Outcome]) -> None:
         return
     table = Table("job", "status", "time", "result, or what went wrong")
     for one in outcomes:
-        what = one.message if one.status == "failed" or one.path is None else one.path
-        table.add_row(one.name, one.status, duration(one.seconds), what)
+        table.add_row(one.name, one.status, duration(one.seconds), _left(one))
     console.print(table)
 
 
 def _line(one: Outcome) -> str:
-    what = one.message if one.status == "failed" or one.path is None else one.path
-    return f"{one.name}: {one.status}, {duration(one.seconds)}, {what}"
+    return f"{one.name}: {one.status}, {duration(one.seconds)}, {_left(one)}"
+
+
+def _left(one: Outcome) -> str:
+    """Say where the result is, or what went wrong."""
+    return one.message if one.status == "failed" or one.path is None else one.path

@@ -17,6 +17,16 @@ from pydantic import Field
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.settings import LEAST_REGION_PX, Region, Settings
 
+LEAST_BLEND_PX = 8
+"""Least half width of the band in which neighbours are mixed, in raw pixels: no edge is to be seen."""
+
+_BLEND_SHARE = 0.25  # of what is fitted beyond a tile for other reasons
+
+
+def blend_px(beyond_px: int) -> int:
+    """Return half the width of the blending band of tiles that reach so far for optics and motion, in raw pixels."""
+    return max(LEAST_BLEND_PX, round(_BLEND_SHARE * beyond_px))
+
 
 class Tile(Settings):
     """One tile; all regions are first row, first column, rows and columns, in raw pixels."""

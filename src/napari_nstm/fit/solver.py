@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, TypeVar, cast
@@ -203,16 +203,7 @@ class Solver:
         gathered = getattr(problem, "gathered", None)
         times_of: list[NDArray[Any]] = []
         parts: list[tuple[Any, Frames]] = []
-        for index in range(problem.n_batches):
-            times, data = problem.batch(state.key, jnp.asarray(index))
-            prediction, target, _ = predict(
-                problem,
-                state.params,
-                data,
-                times * self.rates.time_scale,
-                self.alpha(state),
-                architecture=self.model.architecture,
-            )
+        for times, data, (prediction, target, _) in self._predicted(problem, state, self.alpha(state)):
             times_of.append(np.asarray(times))
             difference = np.asarray(target - prediction)
             # Frames need no data to be put in order: those of a volume are large.
@@ -223,21 +214,21 @@ class Solver:
 
     def misfit(self, state: FitState) -> float:
         """Return the weighted mean squared error of all measurements, at full size and granularity 1."""
-        problem = self._tuned(state, 0)
         errors = []
-        for index in range(problem.n_batches):
-            times, data = problem.batch(state.key, jnp.asarray(index))
-            prediction, target, weight = predict(
-                problem,
-                state.params,
-                data,
-                times * self.rates.time_scale,
-                jnp.ones(()),
-                architecture=self.model.architecture,
-            )
-            weight = jnp.broadcast_to(weight, prediction.shape)
+        for _, _, (prediction, target, weights) in self._predicted(self._tuned(state, 0), state, jnp.ones(())):
+            weight = jnp.broadcast_to(weights, prediction.shape)
             errors.append(float(jnp.sum(weight * (prediction - target) ** 2) / jnp.maximum(jnp.sum(weight), 1e-12)))
         return float(np.mean(errors))
+
+    def _predicted(
+        self, problem: Problem, state: FitState, alpha: jax.Array
+    ) -> Iterator[tuple[jax.Array, Any, tuple[jax.Array, jax.Array, jax.Array]]]:
+        """Render every batch of an epoch: its times, its data, and what `forward` gives."""
+        for index in range(problem.n_batches):
+            times, data = problem.batch(state.key, jnp.asarray(index))
+            moved = times * self.rates.time_scale
+            made = predict(problem, state.params, data, moved, alpha, architecture=self.model.architecture)
+            yield times, data, made
 
     def save(self, state: FitState) -> dict[str, NDArray[np.generic]]:
         """Return the state as named arrays."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from napari_nstm.core.errors import StoreError
 from napari_nstm.io._atomic import write_bytes
+
+if TYPE_CHECKING:
+    import dask.array as da
 
 SPACE = {2: ("y", "x"), 3: ("z", "y", "x")}
 
@@ -129,6 +132,16 @@ class StoredArray:
 
 # What zarr and its codecs raise of files that were cut or overwritten.
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ArithmeticError)
+
+
+def lazy_array(path: Path) -> da.Array:
+    """Open an array for dask, which reads it chunk by chunk; raises as `open_array`."""
+    # dask takes half a second to import, and is not needed to scrub through time or to write.
+    import dask.array as da
+
+    array = open_array(path)
+    lazy: da.Array = da.from_array(array, chunks=array.chunks, name=False)  # type: ignore[no-untyped-call]
+    return lazy
 
 
 def open_array(path: Path) -> StoredArray:

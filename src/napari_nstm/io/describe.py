@@ -100,9 +100,9 @@ def _fit(record: StoreRecord) -> str:
 
 
 def _resampling(record: StoreRecord) -> str:
-    if record.fit.get("rendering") != "canvas":
+    n = record.fit.get("canvas_samples_per_pixel")
+    if record.fit.get("rendering") != "canvas" or not isinstance(n, int) or n < 1:
         return ""
-    n = int(record.fit["canvas_samples_per_pixel"])
     half, worst = (shift_transfer(_FINE, shift, n) for shift in (0.5, 0.5 / n))
     return (
         f"canvas of {n} samples per pixel: of detail of {_FINE:g} cycles per pixel {half:.0%} is left at a shift "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -111,6 +112,11 @@ class StoreRecord(BaseModel):
         """Return the record as plain JSON: no NaN, no tuples."""
         content: dict[str, Any] = json.loads(self.model_dump_json())
         return content
+
+    @property
+    def losses(self) -> list[float]:
+        """Loss of every step; NaN where it was no number."""
+        return [math.nan if loss is None else loss for loss in self.loss_history]
 
     def normalized_time(self, time_ms: float) -> float:
         """Turn a time in ms into the model's, in [-1, 1] from the first frame to the last."""

@@ -363,12 +363,10 @@ class StoredResult:
             raise StoreError(f"{self.path} is damaged: {error}.") from error
 
     def _stored(self, name: str) -> da.Array:
-        # dask takes half a second to import, and is not needed to scrub through time or to write.
-        import dask.array as da
+        # zarr is not needed to look at a record.
+        from napari_nstm.io._arrays import lazy_array
 
-        array = _open(self.path / name)
-        lazy: da.Array = da.from_array(array, chunks=array.chunks, name=False)  # type: ignore[no-untyped-call]
-        return lazy
+        return lazy_array(self.path / name)
 
     def _rendered(self, at: Callable[[float], Float], n: int) -> da.Array:
         import dask.array as da

@@ -8,20 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_nstm.core.errors import InputError, NstmError
-from napari_nstm.core.events import Event, Failed, Finished, Notice, PartDone, Status
+from napari_nstm.core.events import Event, Failed, Finished, Notice, PartDone
 from napari_nstm.core.settings import Job
 from napari_nstm.io.result import is_store, open_result
 from napari_nstm.io.store import StoredResult
 from napari_nstm.run.client import Child
 from napari_nstm.run.failures import in_plain_words
 from napari_nstm.run.job import job_from_mapping, replace_dotted, store_path, with_fit
-from napari_nstm.run.parts import Part, PartEvent, run_parts
+from napari_nstm.run.parts import Part, PartEvent, in_turn, run_parts
 from napari_nstm.run.patience import Controls
 from napari_nstm.run.plan import check_job
-from napari_nstm.run.result import Result
+from napari_nstm.run.result import done_before
 from napari_nstm.run.same_job import made_by
 
 # How often a stop is looked for while a process fits (seconds).
@@ -131,7 +129,7 @@ def run_batch(
             path, message = getattr(event, "path", None), event.message
             status = event.status if isinstance(event, Finished) else "failed"
             outcomes[index] = Outcome(jobs[index].name, status, time.monotonic() - began[index], path, message)
-            done = sum(one.status not in ("not begun",) for one in outcomes)
+            done = sum(one.status != "not begun" for one in outcomes)
             yield PartDone(run_id, jobs[index].name, done, len(jobs), path, message, status)
         else:
             yield event
@@ -158,22 +156,16 @@ def run_job(
     from napari_nstm.run.reconstruct import iter_reconstruct, iter_resume
 
     checked, folder = job_from_mapping(job), Path(base_dir)
-    asked: dict[str, Any] = {
-        "should_stop": controls.should_stop,
-        "should_pause": controls.should_pause,
-        "preview_time": controls.preview_time,
-        "run_id": controls.run_id,
-    }
     there = _result_of(checked, folder)
     if there is not None and there.status in ("finished", "diverged"):
-        yield _done(there, controls.run_id)
+        yield done_before(there, controls.run_id)
     elif there is not None:
-        yield from iter_resume(there.path, **asked)
+        yield from iter_resume(there.path, **controls.as_options())
     else:
         if or_anew and not _has_start(checked, folder):
             yield Notice(controls.run_id, _ANEW)
             checked = _anew(checked)
-        yield from iter_reconstruct(checked, base_dir=folder, overwrite=overwrite, **asked)
+        yield from iter_reconstruct(checked, base_dir=folder, overwrite=overwrite, **controls.as_options())
 
 
 def _part(one: BatchJob, *, overwrite: bool, is_sent: bool) -> Part:
@@ -188,9 +180,8 @@ def _part(one: BatchJob, *, overwrite: bool, is_sent: bool) -> Part:
 def _problem_of(one: BatchJob, *, overwrite: bool) -> InputError | None:
     there = _result_of(one.job, one.base_dir)
     try:
-        waits = one.job.fit.start_from if one.after is not None else None
-        # What a job starts from is made by one before it.
-        job = one.job if waits is None else _anew(one.job)
+        # What it starts from is made by one before it.
+        job = one.job if one.after is None else _anew(one.job)
         check_job(job, None, one.base_dir, overwrite=overwrite, resumed_store=None if there is None else there.path)
     except InputError as error:
         return error
@@ -218,36 +209,25 @@ def _result_of(job: Job, base_dir: Path) -> StoredResult | None:
     return stored if made_by(job, base_dir, stored.record.job) else None
 
 
-def _done(stored: StoredResult, run_id: str) -> Finished:
-    losses = np.asarray([np.nan if loss is None else loss for loss in stored.record.loss_history])
-    status: Status = "diverged" if stored.status == "diverged" else "finished"
-    result = Result(stored.path, status, stored.record.message, stored.times_ms, losses)
-    return Finished(run_id, status, str(stored.path), "It was done before.", result)
-
-
 def _here(jobs: Sequence[BatchJob], parts: Sequence[Part], controls: Controls) -> Generator[PartEvent, None, None]:
     """Run jobs one after another in a process of their own, which is started again where it ended."""
-    failed: set[int] = set()
     child: Child | None = None
-    try:
-        for index, one in enumerate(jobs):
-            if controls.should_stop():
+
+    def carry_out(index: int) -> Generator[Event, None, None]:
+        nonlocal child
+        one = jobs[index]
+        try:
+            there = _result_of(one.job, one.base_dir)
+            if there is not None and there.status in ("finished", "diverged"):
+                yield done_before(there, controls.run_id)
                 return
-            try:
-                if one.after in failed and not one.or_anew:
-                    raise NstmError(f"Not begun, because {jobs[one.after].name} failed.")
-                there = _result_of(one.job, one.base_dir)
-                if there is not None and there.status in ("finished", "diverged"):
-                    yield PartEvent(index, _done(there, controls.run_id))
-                    continue
-                child = _alive(child)
-                for event in _run_in(child, one, there, controls, overwrite=bool(parts[index].command["overwrite"])):
-                    if isinstance(event, Failed):
-                        failed.add(index)
-                    yield PartEvent(index, event)
-            except NstmError as error:
-                failed.add(index)
-                yield PartEvent(index, Failed(controls.run_id, None, str(error)))
+            child = _alive(child)
+            yield from _run_in(child, one, there, controls, overwrite=bool(parts[index].command["overwrite"]))
+        except NstmError as error:
+            yield Failed(controls.run_id, None, str(error))
+
+    try:
+        yield from in_turn(parts, controls, carry_out)
     finally:
         if child is not None:
             child.close()

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from napari_nstm.core.data import Comparison, SlowComparison
 from napari_nstm.core.errors import StoreError, in_one_sentence
 from napari_nstm.core.events import Event, Finished, Working
-from napari_nstm.io.store import StoreWriter
+from napari_nstm.io.store import StoredResult, StoreWriter
 from napari_nstm.run.patience import Controls, Patience
 from napari_nstm.run.plan import Plan
 from napari_nstm.run.result import Result
@@ -57,8 +56,7 @@ def finish_comparing(plan: Plan, writer: StoreWriter, controls: Controls) -> Gen
         message = yield from compare(slow, writer, controls, patience)
     if not slow:
         writer.extend((), awaits_comparisons=False)  # the modality of another version may know it no longer
-    losses = np.asarray([np.nan if loss is None else loss for loss in writer.record.loss_history])
-    result = Result(writer.path, "finished", message, plan.output_times_ms, losses)
+    result = Result.of(StoredResult(writer.path, writer.record), "finished", message)
     yield Finished(controls.run_id, "finished", str(writer.path), message, result)
 
 

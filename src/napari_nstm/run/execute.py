@@ -108,7 +108,7 @@ def _execute(
     except StopAskedError:
         yield Finished(run_id, "stopped", None, "Stopped before the first step; nothing was written.")
         return
-    opened = open_store(_record(plan, solver, run_id))
+    opened = open_store(record_of(plan, solver.problem(0), run_id, solver.n_steps))
     writer, stored, course = opened.writer, opened.stored, Course(*_course_so_far(opened.stored))
     if stored is not None:
         state = _load(solver, writer.path)
@@ -202,8 +202,16 @@ def _in_steps(plan: Plan, problem: Problem) -> Problem:
     return regroup(images)
 
 
-def _record(plan: Plan, solver: Solver, run_id: str) -> StoreRecord:
-    problem = solver.problem(0)
+def record_of(plan: Plan, problem: Problem, run_id: str, n_steps: int) -> StoreRecord:
+    """Return what a store says of a run that begins.
+
+    Parameters
+    ----------
+    plan, problem
+        What is fitted, and as the fit sees it at full size.
+    run_id, n_steps
+        Of the run.
+    """
     grid = problem.grid
     return StoreRecord(
         run_id=run_id,
@@ -222,7 +230,7 @@ def _record(plan: Plan, solver: Solver, run_id: str) -> StoreRecord:
         input_hashes=dict(plan.input_hashes),
         normalization=plan.modality.normalization(plan.raw, plan.settings),
         notices=plan.notices,
-        n_steps=solver.n_steps,
+        n_steps=n_steps,
     )
 
 
@@ -263,7 +271,7 @@ def _course_so_far(stored: StoredResult | None) -> tuple[list[float], float]:
     if stored is None:
         return [], 0.0
     record = stored.record
-    return [np.nan if loss is None else loss for loss in record.loss_history], record.timings_s.get("fit", 0.0)
+    return record.losses, record.timings_s.get("fit", 0.0)
 
 
 def _session(plan: Plan, stored: StoredResult | None) -> str:

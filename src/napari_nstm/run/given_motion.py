@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,11 +101,29 @@ def read_motion(path: Path) -> GivenMotion:
     InputError
         If there is none, or nothing in it yet; field `fit.motion_from`.
     """
+    return GivenMotion(open_other(path, _FIELD, StoredResult.motion))
+
+
+def open_other(path: Path, field: str, check: Callable[[StoredResult], object]) -> StoredResult:
+    """Open the result of another run that a job names.
+
+    Parameters
+    ----------
+    path, field
+        The result, and the setting that names it.
+    check
+        Raises where it is of no use.
+
+    Raises
+    ------
+    InputError
+        If there is none, or the check raises; the field is that of the setting.
+    """
     try:
         stored = open_result(path)
-        stored.motion()
+        check(stored)
     except InputError as error:
-        raise InputError(_FIELD, error.got, error.takes) from error
+        raise InputError(field, error.got, error.takes) from error
     except StoreError as error:
-        raise InputError(_FIELD, f"{path} ({error})", "a result whose run has come to its end") from error
-    return GivenMotion(stored)
+        raise InputError(field, f"{path} ({error})", "a result whose run has come to its end") from error
+    return stored

@@ -6,7 +6,7 @@ one that is done says so at once, one that was interrupted goes on from its chec
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,16 +74,29 @@ def run_parts(
 
         yield from run_on_cluster(parts, controls, scheduler)
         return
+    yield from in_turn(parts, controls, lambda index: events_of(parts[index].command, controls))
+
+
+def in_turn(
+    parts: Sequence[Part], controls: Controls, carry_out: Callable[[int], Iterable[Event]]
+) -> Generator[PartEvent, None, None]:
+    """Carry out parts one after another; one whose neighbour failed fails too, if it cannot begin anew.
+
+    Parameters
+    ----------
+    parts, controls
+        As for `run_parts`.
+    carry_out
+        Does a part, by its index, and gives its events; the last one is `Finished` or `Failed`.
+    """
     failed: set[int] = set()
     for index, part in enumerate(parts):
         if controls.should_stop():
             return
+        events = carry_out(index)
         if part.after is not None and part.after in failed and not may_begin_anew(part.command):
-            failed.add(index)
-            text = f"Not begun, because {parts[part.after].name} failed."
-            yield PartEvent(index, Failed(controls.run_id, None, text))
-            continue
-        for event in events_of(part.command, controls):
+            events = [Failed(controls.run_id, None, f"Not begun, because {parts[part.after].name} failed.")]
+        for event in events:
             if isinstance(event, Failed):
                 failed.add(index)
             yield PartEvent(index, event)

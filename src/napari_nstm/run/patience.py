@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 
@@ -34,6 +34,10 @@ class Controls:
     should_stop: Callable[[], bool] = lambda: False
     preview_time: Callable[[], float | None] = lambda: None
     should_pause: Callable[[], bool] = lambda: False
+
+    def as_options(self) -> dict[str, Any]:
+        """Return them as the keywords of `iter_reconstruct` and `iter_resume`."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
 
 class StopAskedError(Exception):

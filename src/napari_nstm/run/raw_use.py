@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_nstm.core.data import RawData
+from napari_nstm.core.errors import InputError
 from napari_nstm.core.settings import AcquisitionSettings, Job
 from napari_nstm.imaging.base import Modality
 from napari_nstm.io._on_disk import LARGE_BYTES
@@ -111,6 +112,25 @@ def hashes_of_use(job: Job, whole: RawData, used: RawData, asked: Collection[str
         if is_part:
             hashes[f"{name}.{suffix}"] = sha256_of(parts[name])
     return hashes
+
+
+def check_unchanged(recorded: Mapping[str, str], found: Mapping[str, str]) -> None:
+    """Refuse data that are not those that a run began with.
+
+    Parameters
+    ----------
+    recorded, found
+        SHA-256 as the store has them, and as they are now, by the names of `hashes_of_use`.
+
+    Raises
+    ------
+    InputError
+        Names what has changed, or is gone.
+    """
+    for name, digest in recorded.items():
+        if found.get(name) != digest:
+            field = "raw" if name.split(".")[0] == "raw" else f"acquisition.{name}"
+            raise InputError(field, "data that have changed since the run began", "the data it began with")
 
 
 def hashes_of(raw: RawData) -> dict[str, str]:

@@ -21,6 +21,7 @@ from napari_nstm.run.job import JobSource, load_job, with_fit
 from napari_nstm.run.patience import Controls
 from napari_nstm.run.plan import RawInput, make_plan
 from napari_nstm.run.raw_copy import keep_raw
+from napari_nstm.run.raw_use import check_unchanged
 from napari_nstm.run.result import Result
 from napari_nstm.run.tiled.whole import iter_tiled, iter_tiled_estimate, resume_tiled
 
@@ -178,10 +179,7 @@ def iter_resume(
     if device is not None:
         job = with_fit(job, device=device)
     plan = make_plan(job, raw, base_dir=path, resumed_store=path)
-    for name, digest in stored.record.input_hashes.items():
-        if plan.input_hashes.get(name) != digest:
-            field = "raw" if name.split(".")[0] == "raw" else f"acquisition.{name}"
-            raise InputError(field, "data that have changed since the run began", "the data it began with")
+    check_unchanged(stored.record.input_hashes, plan.input_hashes)
     # The stored values, not the preset's: a newer version may have another preset.
     n_steps = stored.record.n_steps + (steps or 0)
     fit = FitSettings.model_validate(stored.record.fit)

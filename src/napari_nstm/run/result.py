@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_nstm.core.errors import StoreError
-from napari_nstm.core.events import Status
+from napari_nstm.core.events import Finished, Status
 from napari_nstm.io.store import StoredResult, open_result
 
 
@@ -36,6 +36,11 @@ class Result:
     times_ms: tuple[float, ...]
     loss: NDArray[np.float64]
 
+    @classmethod
+    def of(cls, stored: StoredResult, status: Status, message: str) -> Result:
+        """Return what the run of a store gave."""
+        return cls(stored.path, status, message, stored.times_ms, np.asarray(stored.record.losses))
+
     @cached_property
     def reconstruction(self) -> NDArray[np.float32]:
         """(t, c, [z,] y, x) in physical units."""
@@ -57,3 +62,10 @@ class Result:
     def open(self) -> StoredResult:
         """Open the store, which renders scene and motion at any time."""
         return open_result(self.path)
+
+
+def done_before(stored: StoredResult, run_id: str) -> Finished:
+    """Say of a run that came to its end before that nothing is left to be done."""
+    status: Status = "diverged" if stored.status == "diverged" else "finished"
+    result = Result.of(stored, status, stored.record.message)
+    return Finished(run_id, status, str(stored.path), "It was done before.", result)

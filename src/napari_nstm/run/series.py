@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -21,13 +20,13 @@ from napari_nstm.imaging import registry
 from napari_nstm.imaging.base import Modality
 from napari_nstm.io._atomic import remove_folder, replace
 from napari_nstm.io._image import ImageWriter
-from napari_nstm.io.raw import open_raw, stored_to_axes
 from napari_nstm.io.result import is_store, open_result
 from napari_nstm.io.store import StoredResult
 from napari_nstm.run.batch import BatchJob, Outcome, check_batch, run_batch
 from napari_nstm.run.failures import in_plain_words
 from napari_nstm.run.job import JobSource, acquisition_settings, load_job, store_path, with_fit
 from napari_nstm.run.patience import Controls
+from napari_nstm.run.raw_use import open_frames
 from napari_nstm.run.scripts import with_paths
 
 RECONSTRUCTION = "reconstruction.zarr"
@@ -226,17 +225,11 @@ def _folder(path: Path, *, overwrite: bool) -> Iterator[None]:
 
 
 def _raw(job: Job, modality: Modality, base_dir: Path) -> RawData:
-    """Open the frames without reading them, and read what else the settings name."""
-    path = base_dir / Path(job.raw).expanduser()
-    array, axes, pixel_size = open_raw(path, job.axes)
-    frames: Any = stored_to_axes(array, axes, modality.raw_axes)
-    extras: dict[str, Any] = {
-        name: open_raw(base_dir / Path(other).expanduser(), field=f"acquisition.{name}")[0]
-        for name, other in modality.array_paths(acquisition_settings(job, modality)).items()
-    }
+    """Open the frames without reading them, and what else the settings name."""
+    raw = open_frames(job, modality, acquisition_settings(job, modality), None, base_dir)
     if not modality.raw_axes.startswith(("t", "*")):
         raise InputError("modality", job.modality, "a method whose frames are taken one after the other")
-    return RawData(frames, extras, pixel_size, job.raw)
+    return raw
 
 
 def _frames_each(job: Job, modality: Modality, raw: RawData) -> int:

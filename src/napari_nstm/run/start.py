@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_nstm.core.errors import InputError, StoreError
+from napari_nstm.core.errors import InputError
 from napari_nstm.core.settings import FitSettings, Job
-from napari_nstm.io.result import StoredResult, open_result
+from napari_nstm.io.result import StoredResult
+from napari_nstm.run.given_motion import open_other
 from napari_nstm.run.job import job_from_mapping
 from napari_nstm.run.scripts import with_paths
 
@@ -89,19 +90,16 @@ def read_start(path: Path) -> Start:
     InputError
         If there is none, or its run has not come to its end; field `fit.start_from`.
     """
-    try:
-        stored = open_result(path)
+
+    def check(stored: StoredResult) -> None:
         if stored.is_tiled:
             raise InputError(_FIELD, f"{path}, which is in tiles", "a result of a field that was fitted at once")
         if stored.status != "finished":
             # Before its end fine levels are let in only in part.
             raise InputError(_FIELD, f"{path}, whose run has not finished", "a result whose run has come to its end")
         stored.check_shown()
-    except InputError as error:
-        raise InputError(_FIELD, error.got, error.takes) from error
-    except StoreError as error:
-        raise InputError(_FIELD, f"{path} ({error})", "a result whose run has come to its end") from error
-    return Start(stored)
+
+    return Start(open_other(path, _FIELD, check))
 
 
 def with_finer_motion(store: Path, out: Path) -> Job:

@@ -5,12 +5,10 @@ import threading
 
 import numpy as np
 import pytest
-from tests.toy import ToyModality, moving_blobs
 
 from napari_nstm.core.errors import InputError, StoreError
 from napari_nstm.core.events import Finished, Notice, Progress, Working
 from napari_nstm.core.tiles import tile_path
-from napari_nstm.imaging import registry
 from napari_nstm.io.store import open_result
 from napari_nstm.run.job import load_job
 from napari_nstm.run.patience import Controls
@@ -19,20 +17,9 @@ from napari_nstm.run.tiled import run as running
 from napari_nstm.run.tiled.plan import create_store, lay_out
 from napari_nstm.run.tiled.run import blend, missing_tiles, run_tile
 
+pytestmark = pytest.mark.usefixtures("toy")
+
 EPOCHS = 40
-
-
-@pytest.fixture(autouse=True)
-def toy(monkeypatch):
-    modality = ToyModality()
-    monkeypatch.setattr(registry, "modality", lambda name: modality)
-    return modality
-
-
-@pytest.fixture(scope="module")
-def field():
-    """A wide field, (t, 48, 96): two tiles side by side."""
-    return moving_blobs(96, 3.0)[0][:, 24:72]
 
 
 def planned(folder, raw, epochs=EPOCHS, name="result.zarr"):

@@ -2,25 +2,19 @@
 
 import numpy as np
 import pytest
-from tests.toy import ToyModality, moving_blobs
+from tests.toy import moving_blobs
 
 from napari_nstm.core.errors import InputError, NstmError, StoreError
 from napari_nstm.core.events import Finished, PartDone, Prepared, Preview, Progress
 from napari_nstm.core.tiles import tile_path
-from napari_nstm.imaging import registry
 from napari_nstm.io.store import open_result
 from napari_nstm.run.patience import Controls
 from napari_nstm.run.reconstruct import iter_estimate, iter_reconstruct, reconstruct, resume
 from napari_nstm.run.tiled.run import blend, run_tile
 
+pytestmark = pytest.mark.usefixtures("toy")
+
 SIZE = 112
-
-
-@pytest.fixture(autouse=True)
-def toy(monkeypatch):
-    modality = ToyModality()
-    monkeypatch.setattr(registry, "modality", lambda name: modality)
-    return modality
 
 
 @pytest.fixture(scope="module")

@@ -5,28 +5,15 @@ import time
 
 import numpy as np
 import pytest
-from tests.toy import ToyModality, moving_blobs
 
 from napari_nstm.core.errors import NstmError
 from napari_nstm.core.events import Notice, PartDone, Paused, Prepared, Preview, Progress
 from napari_nstm.core.tiles import tile_path
-from napari_nstm.imaging import registry
 from napari_nstm.io.store import open_result
 from napari_nstm.run import parts
 from napari_nstm.run.reconstruct import iter_reconstruct, iter_resume, reconstruct, resume
 
-
-@pytest.fixture(autouse=True)
-def toy(monkeypatch):
-    modality = ToyModality()
-    monkeypatch.setattr(registry, "modality", lambda name: modality)
-    return modality
-
-
-@pytest.fixture(scope="module")
-def field():
-    """A wide field, (t, 48, 96): two tiles side by side."""
-    return moving_blobs(96, 3.0)[0][:, 24:72]
+pytestmark = pytest.mark.usefixtures("toy")
 
 
 @pytest.fixture

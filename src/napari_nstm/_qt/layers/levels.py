@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from napari_nstm.io._arrays import open_array
+from napari_nstm.io._arrays import lazy_array
 from napari_nstm.io.result import StoredResult
 
 LARGE_PX = 2048
@@ -20,13 +20,10 @@ def stored_levels(stored: StoredResult) -> list[Any]:
 
     Samples of a coarser one are means of blocks that begin with the field, as napari lays them out.
     """
-    import dask.array as da
-
     group = stored.path / "reconstruction"
     content = json.loads((group / "zarr.json").read_bytes())
     names = [entry["path"] for entry in content["attributes"]["ome"]["multiscales"][0]["datasets"]]
-    coarser = [open_array(group / name) for name in names[1:]]
-    return [stored.reconstruction, *(da.from_array(array, chunks=array.chunks) for array in coarser)]
+    return [stored.reconstruction, *(lazy_array(group / name) for name in names[1:])]
 
 
 def rendered_steps(stored: StoredResult) -> list[tuple[float, ...]]:

@@ -5,10 +5,10 @@ import math
 from napari_nstm.core.errors import InputError
 from napari_nstm.core.events import Prepared
 from napari_nstm.core.settings import LEAST_REGION_PX
+from napari_nstm.core.tiles import blend_px
 from napari_nstm.imaging.tiles import block_px, reach_px
 from napari_nstm.run.plan import CheckedJob
 
-_BLEND_SHARE, _LEAST_BLEND_PX = 0.25, 8  # of the band in which neighbours are mixed: about as the plan has it
 _SPARE = 0.95  # of the part that fits
 
 
@@ -34,7 +34,7 @@ def tile_that_fits(checked: CheckedJob, prepared: Prepared) -> int | None:
     around = checked.job.compute.tile_overlap_px
     if around is None:
         reach = 0 if known is None else sum(known)
-        around = reach + max(_LEAST_BLEND_PX, math.ceil(_BLEND_SHARE * reach))
+        around = reach + blend_px(reach)
     if prepared.n_tiles:
         tile = checked.job.compute.tile_px
         if tile is None or free is None:

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from napari_nstm.core.errors import InputError, StoreError
 from napari_nstm.core.grids import Grid
 from napari_nstm.core.settings import LEAST_REGION_PX, ComputeSettings, Job, Region
-from napari_nstm.core.tiles import Tile, TilePlan, plan_tiles, tile_path
+from napari_nstm.core.tiles import LEAST_BLEND_PX, Tile, TilePlan, blend_px, plan_tiles, tile_path
 from napari_nstm.imaging.region import cropped, uncropped
 from napari_nstm.imaging.tiles import block_px, for_tiles, reach_px
 from napari_nstm.io._atomic import reason, write_bytes
 from napari_nstm.io.store import StoreRecord
 from napari_nstm.run.environment import versions
+from napari_nstm.run.execute import record_of
 from napari_nstm.run.job import fit_settings, job_from_text, replace_dotted
 from napari_nstm.run.plan import Plan, RawInput, make_plan
 from napari_nstm.run.preflight import memory_of_part
@@ -30,10 +31,8 @@ from napari_nstm.run.raw_copy import keep_raw
 if TYPE_CHECKING:
     from napari_nstm.imaging.base import Problem
 
-# Neighbours are mixed in a band that is wide enough for no edge to be seen.
-_LEAST_BLEND_PX = 8
-_BLEND_SHARE = 0.25  # of reach and motion
-_BAND_SHARE = 0.25  # of a tile
+# Neighbours are mixed over as wide a band as this share of a tile, where that much is fitted of both.
+_BAND_SHARE = 0.25
 # What a process was seen to take at its peak (480 to 1024 pixels, CPU): libraries and programs, and more than a step's
 # arrays, because the next level is compiled meanwhile.
 _OF_A_PROCESS_BYTES, _OF_A_FIT = 0.3e9, 2.0
@@ -90,7 +89,8 @@ def lay_out(job: Job, raw: RawInput, base_dir: Path, *, overwrite: bool) -> Tile
     field = whole.raw.frames.shape[-2], whole.raw.frames.shape[-1]
     block = block_px(whole.modality, settings)
     probe = _of_part(part, (0, 0, min(field[0], _PROBE_PX), min(field[1], _PROBE_PX)))
-    grid, problem = _prepared(probe)
+    problem = _prepared(probe)
+    grid = problem.grid
     reach, motion = reach_px(whole.modality, whole.raw, settings) or _asked(grid)
     reach, motion, blend = _overlap(job.compute, reach, motion)
     size = job.compute.tile_px or max(field)
@@ -110,12 +110,11 @@ def lay_out(job: Job, raw: RawInput, base_dir: Path, *, overwrite: bool) -> Tile
     reach += blend - band
     tiles = plan_tiles(field, size, reach_px=reach, motion_px=motion, blend_px=band, block_px=block)
     first = _of_part(part, tiles.tiles[0].fitted)
-    _, problem = _prepared(first)
     if whole.job.region is not None:
         height, width = whole.whole_raw.frames.shape[-2:]
         settings = uncropped(whole.modality, settings, (height, width), whole.job.region)
         arrays = {name: _embedded(array, field, (height, width), whole.job.region) for name, array in arrays.items()}
-    return TiledPlan(whole, tiles, settings, arrays, first, problem)
+    return TiledPlan(whole, tiles, settings, arrays, first, _prepared(first))
 
 
 def create_store(plan: TiledPlan, run_id: str, *, overwrite: bool) -> Path:
@@ -183,9 +182,8 @@ def _of_part(plan: Plan, region: Region) -> Plan:
     return replace(plan, job=job, raw=raw, settings=settings, fit=fit)
 
 
-def _prepared(plan: Plan) -> tuple[Grid, Problem]:
-    problem = plan.modality.prepare(plan.raw, plan.settings, 0)
-    return problem.grid, problem
+def _prepared(plan: Plan) -> Problem:
+    return plan.modality.prepare(plan.raw, plan.settings, 0)
 
 
 def _asked(grid: Grid) -> tuple[int, int]:
@@ -197,12 +195,11 @@ def _overlap(compute: ComputeSettings, reach: int, motion: int) -> tuple[int, in
     """Return reach, motion and half the width of the blending band, as wished or as it suits."""
     wish = compute.tile_overlap_px
     if wish is None:
-        return reach, motion, max(_LEAST_BLEND_PX, round(_BLEND_SHARE * (reach + motion)))
-    if wish < reach + _LEAST_BLEND_PX:
-        takes = f"{reach + _LEAST_BLEND_PX} pixels or more: the reach of the optics, and a band to blend in"
+        return reach, motion, blend_px(reach + motion)
+    if wish < reach + LEAST_BLEND_PX:
+        takes = f"{reach + LEAST_BLEND_PX} pixels or more: the reach of the optics, and a band to blend in"
         raise InputError("compute.tile_overlap_px", f"{wish} pixels", takes)
-    blend = max(_LEAST_BLEND_PX, round(_BLEND_SHARE * min(wish, reach + motion)))
-    blend = min(blend, wish - reach)
+    blend = min(blend_px(min(wish, reach + motion)), wish - reach)
     return reach, wish - reach - blend, blend
 
 
@@ -240,23 +237,6 @@ def _record(plan: TiledPlan, run_id: str) -> StoreRecord:
     whole, grid = plan.whole, plan.problem.grid
     per_px = [whole.settings.pixel_size_um / p for p in grid.pixel_size_um[-2:]]
     lateral = [math.ceil(round(n * f, 6)) for n, f in zip(plan.tiles.field_px, per_px, strict=True)]
-    return StoreRecord(
-        run_id=run_id,
-        job={"nstm": whole.job.nstm, **whole.job.model_dump(mode="json", exclude_unset=True)},
-        fit=plan.first.fit.model_dump(mode="json"),
-        shape=(*grid.shape[:-2], *lateral),
-        pixel_size_um=grid.pixel_size_um,
-        origin_um=whole.origin_um if whole.job.region is not None else (),
-        channels=grid.channels,
-        presentation=plan.problem.presentation,
-        frame_times_ms=whole.frame_times_ms,
-        times_ms=whole.output_times_ms,
-        seed=whole.fit.seed,
-        device=whole.device_words,
-        versions=versions(),
-        input_hashes=dict(whole.input_hashes),
-        normalization=whole.modality.normalization(whole.raw, whole.settings),
-        notices=whole.notices,
-        tiles=plan.tiles,
-        n_steps=len(plan.tiles.tiles) * plan.first.fit.epochs * plan.problem.n_batches,
-    )
+    n_steps = len(plan.tiles.tiles) * plan.first.fit.epochs * plan.problem.n_batches
+    own = {"fit": plan.first.fit.model_dump(mode="json"), "shape": (*grid.shape[:-2], *lateral), "tiles": plan.tiles}
+    return record_of(whole, plan.problem, run_id, n_steps).changed(own)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from concurrent.futures import wait
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from napari_nstm.core.data import RawData
-from napari_nstm.core.errors import CancelledError, InputError, StoreError
-from napari_nstm.core.events import Event, Finished, Status, Working
+from napari_nstm.core.errors import CancelledError, InputError
+from napari_nstm.core.events import Event, Working
 from napari_nstm.core.settings import Job
-from napari_nstm.core.tiles import Tile, tile_path
+from napari_nstm.core.tiles import Tile, TilePlan, tile_path
 from napari_nstm.imaging import registry
 from napari_nstm.io._atomic import remove_folder
 from napari_nstm.io.blend import blend_tiles
@@ -26,15 +23,16 @@ from napari_nstm.run.failures import in_plain_words
 from napari_nstm.run.job import acquisition_settings, with_fit
 from napari_nstm.run.patience import Controls, Patience
 from napari_nstm.run.plan import make_plan, read_frames
-from napari_nstm.run.result import Result
+from napari_nstm.run.raw_use import check_unchanged
+from napari_nstm.run.result import done_before
 from napari_nstm.run.tiled.plan import tile_job
 
 # How often progress of the blending is told (seconds).
 _TELL_S = 0.2
 
 
-def tiled_record(store: Path) -> StoreRecord:
-    """Read the record of a store in tiles.
+def read_tiled(store: Path) -> tuple[StoreRecord, TilePlan]:
+    """Read the record of a store in tiles, and how its field is divided.
 
     Raises
     ------
@@ -44,34 +42,13 @@ def tiled_record(store: Path) -> StoreRecord:
     record = read_record(store)
     if record.tiles is None:
         raise InputError("store", f"{store}, which is not in tiles", "a result that was planned in tiles")
-    return record
+    return record, record.tiles
 
 
 def is_done(store: Path, tile: Tile) -> bool:
     """Whether nothing of a tile is left to be done."""
     path = tile_path(store, tile.index)
     return is_store(path) and read_record(path).status in ("finished", "diverged")
-
-
-def check_unchanged(record: StoreRecord, found: Mapping[str, str]) -> None:
-    """Refuse data that are not those of the plan.
-
-    Parameters
-    ----------
-    record
-        Of the whole.
-    found
-        SHA-256 of the data as they are now, by the setting's name; those that only tiles have are left out.
-
-    Raises
-    ------
-    InputError
-        Names what has changed.
-    """
-    for name, digest in record.input_hashes.items():
-        if found.get(name, digest) != digest:
-            field = name if name == "raw" else f"acquisition.{name}"
-            raise InputError(field, "data that have changed since the run began", "the data it began with")
 
 
 @in_plain_words
@@ -100,31 +77,21 @@ def run_tile(
 
     began = time.monotonic()
     path = Path(store).absolute()
-    record = tiled_record(path)
-    n = 0 if record.tiles is None else len(record.tiles.tiles)
-    if record.tiles is None or not 0 <= index < n:
+    record, tiles = read_tiled(path)
+    n = len(tiles.tiles)
+    if not 0 <= index < n:
         raise InputError("tile", str(index), f"a number from 0 to {n - 1}")
-    tile = record.tiles.tiles[index]
+    tile = tiles.tiles[index]
     target = tile_path(path, index)
     if is_done(path, tile):
-        done = open_result(target)
-        losses = np.asarray([np.nan if loss is None else loss for loss in done.record.loss_history])
-        result = Result(target, "finished", done.record.message, done.times_ms, losses)
-        status: Status = "diverged" if done.status == "diverged" else "finished"
-        yield Finished(controls.run_id, status, str(target), "It was done before.", result)
+        yield done_before(open_result(target), controls.run_id)
         return
     job = tile_job(path, record, tile)
     if is_store(target) and (read_record(target).status == "stopped" or (target / CHECKPOINT).exists()):
-        asked: dict[str, Any] = {
-            "should_stop": controls.should_stop,
-            "should_pause": controls.should_pause,
-            "preview_time": controls.preview_time,
-            "run_id": controls.run_id,
-        }
         # Where the whole was moved, a tile's own job still names the data of the plan where they were.
         is_moved = read_record(target).job.get("output", {}).get("path") != str(target)
         raw = _data_of(job, path / "tiles") if is_moved else None
-        yield from iter_resume(target, raw, device=device, **asked)
+        yield from iter_resume(target, raw, device=device, **controls.as_options())
         return
     if target.exists() and not is_store(target):
         remove_folder(target)  # what cannot be read is made again
@@ -133,7 +100,8 @@ def run_tile(
         job = with_fit(job, device=device)
     plan = make_plan(job, base_dir=path / "tiles", overwrite=True)
     frozen = {file.stem for file in (path / "tiles").glob("*.npy")}
-    check_unchanged(record, {name: digest for name, digest in plan.input_hashes.items() if name not in frozen})
+    shared = (record.input_hashes.keys() & plan.input_hashes.keys()) - frozen  # a tile has arrays of its own
+    check_unchanged({name: record.input_hashes[name] for name in shared}, plan.input_hashes)
 
     def create(own: StoreRecord) -> Opened:
         return Opened(StoreWriter.create(target, own, overwrite=True), None, is_new=True)
@@ -153,7 +121,7 @@ def blend(
         If the store is not in tiles, tiles are missing, or the disk is full.
     """
     path = Path(store).absolute()
-    tiled_record(path)
+    read_tiled(path)
     told = [0, 1]
 
     def tell(done: int, total: int) -> None:
@@ -192,10 +160,8 @@ def missing_tiles(store: Path) -> list[Tile]:
     InputError, StoreError
         If there is no such store, or it is not in tiles.
     """
-    record = tiled_record(store)
-    if record.tiles is None:
-        raise StoreError(f"{store} is not in tiles.")
-    return [tile for tile in record.tiles.tiles if not is_done(store, tile)]
+    _, plan = read_tiled(store)
+    return [tile for tile in plan.tiles if not is_done(store, tile)]
 
 
 def _data_of(job: Job, folder: Path) -> RawData:

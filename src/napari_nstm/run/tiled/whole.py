@@ -33,10 +33,11 @@ from napari_nstm.run.execute import estimate
 from napari_nstm.run.parts import Part, run_parts
 from napari_nstm.run.patience import Controls
 from napari_nstm.run.plan import RawInput, input_hashes_of
+from napari_nstm.run.raw_use import check_unchanged
 from napari_nstm.run.result import Result
 from napari_nstm.run.tiled.picture import WholePicture
 from napari_nstm.run.tiled.plan import TiledPlan, create_store, lay_out
-from napari_nstm.run.tiled.run import blend, check_unchanged, missing_tiles, tiled_record
+from napari_nstm.run.tiled.run import blend, missing_tiles, read_tiled
 
 # Of larger fields no conventional image is made whole: memory must not grow with the field.
 _LARGEST_SHOWN_PX = 1024 * 1024
@@ -69,11 +70,11 @@ def resume_tiled(
     store: Path, raw: RawInput, controls: Controls, *, device: str | None = None
 ) -> Generator[Event, None, None]:
     """Go on with the tiles of a store that are not done; parameters and errors as `reconstruct.iter_resume`."""
-    record = tiled_record(store)
+    record, _ = read_tiled(store)
     job = Job.model_validate(record.job)
     if raw is not None:
         raise InputError("raw", "arrays", "nothing: a result in tiles reads its frames from where they were")
-    check_unchanged(record, input_hashes_of(job, store))
+    check_unchanged(record.input_hashes, input_hashes_of(job, store))
     yield from _carry_out(store, job.compute.scheduler, controls, device=device)
 
 
@@ -116,10 +117,9 @@ def _carry_out(
     device: str | None = None,
     conventional: Comparison | None = None,
 ) -> Generator[Event, None, None]:
-    record = tiled_record(store)
-    assert record.tiles is not None
-    whole = _Whole(store, record, record.tiles, controls, conventional)
+    record, plan = read_tiled(store)
     missing = missing_tiles(store)
+    whole = _Whole(store, record, plan, controls, conventional, n_done=len(plan.tiles) - len(missing))
     if len(missing) < whole.n:
         yield Notice(controls.run_id, f"Of {whole.n} tiles, {whole.n - len(missing)} done already.")
     if conventional is not None or whole.is_begun:
@@ -161,10 +161,16 @@ class _Whole:
     """What is known of all tiles while they are fitted."""
 
     def __init__(
-        self, store: Path, record: StoreRecord, plan: TilePlan, controls: Controls, conventional: Comparison | None
+        self,
+        store: Path,
+        record: StoreRecord,
+        plan: TilePlan,
+        controls: Controls,
+        conventional: Comparison | None,
+        n_done: int,
     ) -> None:
         self._store, self._record, self._plan, self._controls = store, record, plan, controls
-        self.n = len(plan.tiles)
+        self.n, self._n_done = len(plan.tiles), n_done
         self.failed: dict[int, str] = {}
         self.diverged: set[int] = set()
         self.losses: list[float] = []
@@ -246,11 +252,8 @@ class _Whole:
         if stored is not None:
             self._put(tile, stored)
             yield self.shown()
+        self._n_done += event.status != "stopped"
         yield PartDone(run_id, self.name(tile), self._n_done, self.n, event.path, event.message, event.status)
-
-    @property
-    def _n_done(self) -> int:
-        return self.n - len(missing_tiles(self._store))
 
     def name(self, tile: Tile) -> str:
         """Return what the user knows a tile as."""
