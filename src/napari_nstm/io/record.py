@@ -30,7 +30,7 @@ class Session(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    what: str = Field(description="began, resumed, continued, or blended.")
+    what: str = Field(description="began, resumed, or continued.")
     at: str = Field(default_factory=now, description="When, in UTC.")
     step: int = Field(default=0, description="The step at which it began.")
     device: str = ""
